@@ -1,0 +1,75 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""Turn a list of images into a RecordIO dataset for Apache MXNet, through Gluon transforms.
+
+>>> from mxnet_im2rec import im2rec
+>>> report = im2rec('images.lst', 'images_rec')  # doctest: +SKIP
+
+Importing this package loads neither MXNet nor OpenCV. It arranges that a later ``import mxnet`` works on NumPy 1.24 to 1.26
+too, so import it first.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, List
+
+from . import mxnet_compat as _mxnet_compat
+
+if TYPE_CHECKING:
+    from .errors import (
+        EmptyDatasetError,
+        ErrorLimitExceeded,
+        Im2RecError,
+        ImageError,
+        ListLineError,
+        MXNetUnavailableError,
+        OutputError,
+        TransformResultError,
+        WorkerDiedError,
+    )
+    from .listfile import LabelPrecisionWarning, ListEntry
+    from .pack import im2rec
+    from .report import Failure, PackReport
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "EmptyDatasetError",
+    "ErrorLimitExceeded",
+    "Failure",
+    "Im2RecError",
+    "ImageError",
+    "LabelPrecisionWarning",
+    "ListEntry",
+    "ListLineError",
+    "MXNetUnavailableError",
+    "OutputError",
+    "PackReport",
+    "TransformResultError",
+    "WorkerDiedError",
+    "__version__",
+    "im2rec",
+]
+
+_HOMES = {
+    "im2rec": "pack",
+    "ListEntry": "listfile",
+    "LabelPrecisionWarning": "listfile",
+    "Failure": "report",
+    "PackReport": "report",
+}
+
+_mxnet_compat.install()
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> List[str]:
+    return sorted(set(globals()) | set(__all__))

@@ -1,0 +1,118 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""The errors that this package raises.
+
+::
+
+    Im2RecError
+    ├── ListLineError (ValueError)             a line of the list that is no entry
+    ├── ImageError (ValueError)                an image that cannot be used
+    ├── TransformResultError (ValueError)      what a transform returned cannot be stored
+    ├── ErrorLimitExceeded                     more entries failed than ``error_limit``
+    ├── EmptyDatasetError (ValueError)         not one record to write
+    ├── WorkerDiedError (RuntimeError)         a worker process ended, or broke, before its work was done
+    ├── OutputError (OSError)                  the .rec or .idx could not be written whole
+    └── MXNetUnavailableError (ImportError)    MXNet cannot be imported here
+
+A wrong argument is a plain ``ValueError`` or ``TypeError``; a list that cannot be opened is the ``OSError`` of opening it.
+Every error survives pickling with its attributes and its cause.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Optional, Sequence
+
+if TYPE_CHECKING:
+    from .report import Failure
+
+
+def _rebuild(cls: type, args: tuple, state: dict, cause: Optional[BaseException]) -> BaseException:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    error.__cause__ = cause
+    return error
+
+
+class Im2RecError(Exception):
+    """The base of every error of this package."""
+
+    def __reduce__(self) -> Any:
+        return _rebuild, (type(self), self.args, dict(self.__dict__), self.__cause__)
+
+
+class ListLineError(Im2RecError, ValueError):
+    """A line of the image list that is no entry; the message is the reason."""
+
+    def __init__(self, reason: str, index: Optional[int] = None, path: Optional[str] = None) -> None:
+        super().__init__(reason)
+        self.index = index
+        self.path = path
+
+
+class ImageError(Im2RecError, ValueError):
+    """An image that is damaged, or that MXNet's readers cannot decode."""
+
+
+class TransformResultError(Im2RecError, ValueError):
+    """What a transform returned cannot be stored as an image."""
+
+
+class ErrorLimitExceeded(Im2RecError):
+    """More entries failed than ``error_limit`` allows.
+
+    Attributes
+    ----------
+    failures : tuple of Failure
+        Every failure up to and including the one that went over the limit, in the order of the list.
+    error_limit : int
+        The limit that was given.
+    """
+
+    def __init__(self, failures: Sequence[Failure], error_limit: int) -> None:
+        self.failures = tuple(failures)
+        self.error_limit = error_limit
+        count = len(self.failures)
+        last = self.failures[-1]
+        noun = "entry" if count == 1 else "entries"
+        message = f"{count} {noun} failed, error_limit is {error_limit}; no output was written. The last one: {last}"
+        super().__init__(message)
+
+
+class EmptyDatasetError(Im2RecError, ValueError):
+    """There is not one record to write; MXNet's readers crash on an empty dataset, so none is made.
+
+    Attributes
+    ----------
+    failures : tuple of Failure
+        The entries that failed, if there were any.
+    """
+
+    def __init__(self, message: str, failures: Sequence[Failure] = ()) -> None:
+        super().__init__(message)
+        self.failures = tuple(failures)
+
+
+class WorkerDiedError(Im2RecError, RuntimeError):
+    """A worker process ended, or broke, before its work was done.
+
+    Attributes
+    ----------
+    paths : tuple of str
+        The images that the dead workers were on.
+    exitcode : int or None
+        The exit code of the first of them; a negative one is the number of the signal that ended it.
+    """
+
+    def __init__(self, message: str, paths: Sequence[str] = (), exitcode: Optional[int] = None) -> None:
+        super().__init__(message)
+        self.paths = tuple(paths)
+        self.exitcode = exitcode
+
+
+class OutputError(Im2RecError, OSError):
+    """The .rec or the .idx could not be written whole; what was there before still is."""
+
+
+class MXNetUnavailableError(Im2RecError, ImportError):
+    """MXNet cannot be imported on this machine; the message says what to install."""

@@ -1,0 +1,84 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""Imports MXNet on every supported Python and NumPy; the only place that knows how.
+
+MXNet 1.9.1, the last release, uses names such as ``numpy.bool`` that NumPy 1.24 removed, when it is imported and when it
+runs, and ``distutils``, which Python 3.12 dropped and setuptools brings back. :func:`install` arranges that the names are
+put back when MXNet is about to be imported, by whoever imports it; until then NumPy is left alone.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import sys
+from types import ModuleType
+from typing import Any
+
+from .errors import MXNetUnavailableError
+
+_REMOVED_ALIASES = {"bool": bool, "object": object, "int": int, "float": float, "complex": complex, "str": str}
+
+
+def _put_back_aliases() -> None:
+    import numpy
+
+    for name, builtin in _REMOVED_ALIASES.items():
+        if name not in vars(numpy):  # not hasattr: NumPy 1.20 to 1.23 still has them, and warns of each
+            setattr(numpy, name, builtin)
+
+
+class _BeforeMXNet(importlib.abc.MetaPathFinder):
+    """Finds nothing; is asked before any finder that would, which is the moment to prepare NumPy."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
+        if fullname == "mxnet":
+            _put_back_aliases()
+
+
+def install() -> None:
+    """Have NumPy prepared as soon as anyone imports MXNet. A second call changes nothing."""
+    if not any(isinstance(finder, _BeforeMXNet) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _BeforeMXNet())
+
+
+def import_mxnet() -> ModuleType:
+    """Import MXNet, or say in one sentence why that cannot be done here.
+
+    Returns
+    -------
+    module
+        ``mxnet``.
+
+    Raises
+    ------
+    MXNetUnavailableError
+        With what to install.
+    """
+    install()
+    try:
+        return importlib.import_module("mxnet")
+    except ModuleNotFoundError as error:
+        if error.name == "mxnet":
+            raise MXNetUnavailableError("MXNet is not installed: pip install mxnet") from error
+        if error.name == "distutils":
+            raise MXNetUnavailableError(
+                "MXNet needs distutils, which Python 3.12 and later get from setuptools: pip install setuptools"
+            ) from error
+        raise MXNetUnavailableError(
+            f"MXNet cannot be imported, it needs the module {error.name!r}: pip install {error.name}"
+        ) from error
+    except Exception as error:  # an AttributeError of NumPy 2, an OSError of a shared library, ...
+        import numpy
+
+        advice = _advice(numpy.__version__)
+        raise MXNetUnavailableError(
+            f"MXNet cannot be imported on Python {sys.version_info[0]}.{sys.version_info[1]} with NumPy {numpy.__version__} "
+            f"({type(error).__name__}: {error}): {advice}"
+        ) from error
+
+
+def _advice(numpy_version: str) -> str:
+    if int(numpy_version.split(".")[0]) >= 2:
+        return 'it needs NumPy 1: pip install "numpy<2"'
+    return 'reinstall it: pip install --force-reinstall "mxnet>=1.9.1" "numpy<2"'

@@ -1,0 +1,328 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""im2rec(): the one room where list, images, transforms, workers and writer meet."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import numbers
+import os
+import time
+from typing import Any, Callable, Iterable, List, Optional, Sequence, Tuple, Union
+
+import cv2
+
+from . import images
+from .cpus import usable_cpus
+from .errors import EmptyDatasetError, ErrorLimitExceeded, ImageError
+from .header import MAX_RECORD_BYTES, pack_header
+from .listfile import ListEntry, count_entries, read_list
+from .parallel import ProcessPool, SerialPool, ordered_map
+from .progress import Progress, open_progress
+from .report import Failure, PackReport
+from .transforms import TransformPlan, generators_kept
+
+_log = logging.getLogger("mxnet_im2rec")
+
+_CHUNK_ENTRIES = 8  # what goes to a worker at once
+_BYTES_IN_FLIGHT = 256 << 20  # of records that wait for their turn
+_READERS_STUMBLE_ON = "#?;"  # in a path: ImageRecordIter takes them for parts of a URI, or for a list of files
+
+
+def im2rec(
+    list_file: Union[str, os.PathLike, Iterable[ListEntry]],
+    output_path: Union[str, os.PathLike],
+    transformations: Optional[Callable] = None,
+    num_workers: Optional[int] = None,
+    batch_size: int = 4096,
+    pack_labels: bool = True,
+    color: int = 1,
+    encoding: str = ".jpg",
+    quality: int = 95,
+    pass_through: bool = False,
+    error_limit: Optional[int] = 0,
+    *,
+    root: Union[None, str, os.PathLike] = None,
+    seed: int = 0,
+    progress: Progress = None,
+    mp_context: Any = None,
+) -> PackReport:
+    """Pack the images of a list into a RecordIO dataset, a .rec with its .idx.
+
+    The same arguments give the same bytes, whatever the number of workers and the batch size; random transforms included.
+    Until the end what was at the output's names before stays untouched, and it stays for good if the call raises.
+
+    Parameters
+    ----------
+    list_file : str, os.PathLike or iterable of ListEntry
+        A .lst file in UTF-8 with lines ``index <tab> label [<tab> label ...] <tab> path``, or the entries themselves. It is
+        streamed. Where a line has no tab, white space separates, and what follows the numbers is the path.
+    output_path : str or os.PathLike
+        ``out`` or ``out.rec`` gives ``out.rec`` and ``out.idx``; a folder receives files named after the list.
+    transformations : callable, optional
+        A Gluon ``Compose``, any other ``Block``, or any callable. It receives an (H, W, C) uint8 NDArray, RGB (C = 3) or grey
+        (C = 1), and returns uint8 (H, W, C); float (H, W, C) in [0, 255], which is rounded and saturated; or float (C, H, W)
+        in [0, 1], as ``ToTensor`` makes it. None decodes and encodes again.
+    num_workers : int, optional
+        Worker processes. None takes the CPUs that this process may use, less one, at least one. 0 works in the calling process.
+    batch_size : int
+        How many records are in flight at most, from being read from the list to being written.
+    pack_labels : bool
+        True packs all labels: more than one as an array (flag = count), one as the header's scalar. False packs the first.
+    color : {1, 0, -1}
+        1 decodes to RGB, 0 to grey, both with the EXIF orientation applied; -1 as stored: grey, RGB or RGBA, not rotated. With
+        -1 the depth of 16 bits is kept only without transformations and as PNG.
+    encoding : {'.jpg', '.jpeg', '.png'}
+        How images are stored. JPEG leaves alpha out.
+    quality : int
+        1 to 100 for JPEG; the compression level, 0 to 9, for PNG, where the default of 95 means 3.
+    pass_through : bool
+        Store the files' bytes unchanged. Only what MXNet's readers decode may pass: JPEG, PNG, BMP, TIFF.
+    error_limit : int or None
+        How many entries may fail. They are left out, logged as warnings and listed in the report. None means no limit.
+    root : str or os.PathLike, optional
+        The folder that relative image paths are relative to; by default the list file's, or the current one for an iterable.
+    seed : int
+        Random transforms are a function of this and the image's index.
+    progress : None, bool or callable
+        None shows a bar on a terminal or in a notebook, True and False force it; a callable receives (entries done, total or
+        None, failures) after every entry.
+    mp_context : str or multiprocessing context, optional
+        How workers start: ``'fork'``, ``'spawn'`` or ``'forkserver'``. By default the platform's way, or what
+        ``multiprocessing.set_start_method`` chose.
+
+    Returns
+    -------
+    PackReport
+        What was written, and which entries were left out.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is wrong.
+    OSError
+        If the list cannot be opened.
+    ErrorLimitExceeded
+        If more than ``error_limit`` entries fail; it carries all of them.
+    EmptyDatasetError
+        If there is nothing to write: MXNet crashes on an empty dataset.
+    WorkerDiedError
+        If a worker process is killed; it names the images that were being worked on.
+    OutputError
+        If the dataset cannot be written whole.
+
+    Warns
+    -----
+    LabelPrecisionWarning
+        Once, if a label is an integer that float32 does not hold exactly.
+
+    Notes
+    -----
+    With ``num_workers=0`` and a random transform, Python's and NumPy's generators are as before after the call; MXNet's cannot be
+    read back and is seeded again from the system's entropy.
+
+    Examples
+    --------
+    >>> from mxnet_im2rec import im2rec
+    >>> from mxnet.gluon.data.vision import transforms
+    >>> report = im2rec('images.lst', 'images_rec', transforms.Compose([transforms.Resize(300)]))  # doctest: +SKIP
+    >>> print(report)  # doctest: +SKIP
+    """
+    started = time.monotonic()
+    rec_path, idx_path = _output_paths(output_path, list_file)
+    packer = _Packer(
+        root=_root_folder(root, list_file),
+        transformations=transformations,
+        seed=_whole_number("seed", seed, None),
+        color=color,
+        encoding=encoding,
+        quality=quality,
+        pass_through=pass_through,
+    )
+    num_workers = max(usable_cpus() - 1, 1) if num_workers is None else _whole_number("num_workers", num_workers, 0)
+    batch_size = _whole_number("batch_size", batch_size, 1)
+    if error_limit is not None:
+        error_limit = _whole_number("error_limit", error_limit, 0)
+
+    entries = read_list(list_file, pack_labels)
+    failures: List[Failure] = []
+    num_records = 0
+    with _open_pool(packer, num_workers, mp_context) as pool:
+        from .writer import RecordWriter  # loads MXNet, while the workers are starting
+
+        with RecordWriter(rec_path, idx_path) as writer, open_progress(progress, lambda: _count(list_file)) as tell:
+            results = ordered_map(pool, entries, chunk_size=_CHUNK_ENTRIES, max_items=batch_size, max_bytes=_BYTES_IN_FLIGHT)
+            for entry, result in results:
+                if isinstance(result, Failure):
+                    failures.append(result)
+                    _log.warning("left out: %s", result)
+                    if error_limit is not None and len(failures) > error_limit:
+                        raise ErrorLimitExceeded(failures, error_limit)
+                else:
+                    writer.write(entry.index, result)
+                    num_records += 1
+                tell(num_records + len(failures), len(failures))
+            if not num_records:
+                raise EmptyDatasetError(_why_empty(list_file, failures), failures)
+    return PackReport(rec_path, idx_path, num_records, writer.num_bytes, tuple(failures), time.monotonic() - started)
+
+
+class _Packer:
+    """What a worker does with one entry: read, check, decode, transform, encode, put the header on. Can be pickled."""
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        transformations: Optional[Callable],
+        seed: int,
+        color: int,
+        encoding: str,
+        quality: int,
+        pass_through: bool,
+    ) -> None:
+        if color not in (1, 0, -1):
+            raise ValueError(f"color must be 1 (RGB), 0 (grey) or -1 (as stored), not {color!r}")
+        if pass_through and transformations is not None:
+            raise ValueError("pass_through stores the files unchanged and takes no transformations; give one or the other")
+        self._root = root
+        self._plan = None if transformations is None else TransformPlan(transformations, seed)
+        self._color = int(color)
+        self._encoding = encoding
+        self._parameters = images.encoder_parameters(encoding, quality)
+        self._pass_through = bool(pass_through)
+
+    @property
+    def is_random(self) -> bool:
+        return self._plan is not None and self._plan.is_random
+
+    def prepare(self) -> None:
+        """Make a worker process ready: one thread each, since there is a process for every core."""
+        os.environ["OMP_NUM_THREADS"] = "1"  # for an MXNet that is loaded only now; one that was forked sees to it itself
+        cv2.setNumThreads(1)
+        if self._plan is not None:
+            self._plan.load()
+
+    def __call__(self, entry: Union[ListEntry, Failure]) -> Union[bytes, Failure]:
+        """The packed record, or why there is none. A Failure of reading the list passes through, to keep its place."""
+        if isinstance(entry, Failure):
+            return entry
+        stage = "read"
+        try:
+            with open(os.path.join(self._root, entry.path), "rb") as stream:
+                data = stream.read()
+            if not data:
+                raise ImageError(f"the file is empty: {stream.name!r}")
+            stage = "decode"
+            if self._pass_through:
+                images.check_readable_by_mxnet(data)
+            else:
+                image = images.decode(data, self._color)
+                if self._plan is not None:
+                    stage = "transform"
+                    image = images.to_bgr(self._plan(images.to_rgb(image), entry.index))
+                stage = "encode"
+                data = images.encode(image, self._encoding, self._parameters)
+            stage = "pack"
+            return _pack(entry, data)
+        except (Exception, SystemExit) as error:  # whatever a transform raises is this image's failure, not the run's
+            return Failure(entry.line, entry.index, entry.path, stage, _reason(error))
+
+
+class _InProcess:
+    """A packer's work in the calling process, which leaves the caller's random generators alone."""
+
+    def __init__(self, packer: _Packer) -> None:
+        self._packer = packer
+
+    def __call__(self, entry: Union[ListEntry, Failure]) -> Union[bytes, Failure]:
+        with generators_kept():
+            return self._packer(entry)
+
+
+def _pack(entry: ListEntry, data: bytes) -> bytes:
+    header = pack_header(entry.index, entry.labels)
+    size = len(header) + len(data)
+    if size > MAX_RECORD_BYTES:
+        raise ImageError(
+            f"the record would have {size:,} bytes, RecordIO's limit is {MAX_RECORD_BYTES:,}; make the image smaller"
+        )
+    return header + data
+
+
+def _reason(error: BaseException) -> str:
+    """An error as one line. Our own say it all; of others the type is part of what they say."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename!r}" if error.filename else error.strerror
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and "Stack trace" not in line]
+    text = " ".join(lines)[:500]
+    if isinstance(error, ValueError) and type(error).__module__.startswith("mxnet_im2rec"):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _open_pool(packer: _Packer, num_workers: int, mp_context: Any) -> Union[SerialPool, ProcessPool]:
+    if num_workers == 0:
+        return SerialPool(_InProcess(packer) if packer.is_random else packer)
+    context = multiprocessing.get_context(mp_context) if mp_context is None or isinstance(mp_context, str) else mp_context
+    return ProcessPool(packer, num_workers, context, name_of=lambda entry: str(entry.path))
+
+
+def _output_paths(output_path: Union[str, os.PathLike], list_file: Any) -> Tuple[str, str]:
+    """The .rec and .idx that ``output_path`` stands for."""
+    path = os.fspath(output_path)
+    if not isinstance(path, str):
+        raise TypeError(f"output_path must be a str or a PathLike of str, not {type(path).__name__}")
+    separators = tuple(filter(None, (os.sep, os.altsep)))
+    if not path:
+        raise ValueError("output_path is empty; give a prefix, such as 'out' for out.rec and out.idx")
+    if os.path.isdir(path) or path.endswith(separators):
+        if not isinstance(list_file, (str, os.PathLike)):
+            raise ValueError(
+                f"output_path {path!r} is a folder, and there is no list file to name the output after; give a prefix in it"
+            )
+        path = os.path.join(path, os.path.splitext(os.path.basename(os.fspath(list_file)))[0])
+    prefix = os.path.abspath(path[: -len(".rec")] if path.endswith(".rec") else path)
+    folder = os.path.dirname(prefix)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"the output's folder {folder!r} does not exist; make it first")
+    for name in (prefix + ".rec", prefix + ".idx"):
+        if os.path.isdir(name):
+            raise IsADirectoryError(f"the output {name!r} is a folder")
+    if any(character in prefix for character in _READERS_STUMBLE_ON):
+        _log.warning("MXNet's ImageRecordIter cannot open a path with '#', '?' or ';': %r", prefix + ".rec")
+    return prefix + ".rec", prefix + ".idx"
+
+
+def _root_folder(root: Union[None, str, os.PathLike], list_file: Any) -> str:
+    if root is None:
+        if not isinstance(list_file, (str, os.PathLike)):
+            return os.getcwd()
+        return os.path.dirname(os.path.abspath(list_file))
+    folder = os.path.abspath(root)
+    if not os.path.isdir(folder):
+        raise NotADirectoryError(f"root {folder!r} is no folder")
+    return folder
+
+
+def _whole_number(name: str, value: Any, least: Optional[int]) -> int:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be a whole number, not {value!r}")
+    if least is not None and value < least:
+        raise ValueError(f"{name} must be at least {least}, not {value}")
+    return int(value)
+
+
+def _count(list_file: Any) -> Optional[int]:
+    """The number of entries, where it can be told without using them up."""
+    if isinstance(list_file, (str, os.PathLike)):
+        return count_entries(list_file) if os.path.isfile(list_file) else None
+    return len(list_file) if isinstance(list_file, Sequence) else None
+
+
+def _why_empty(list_file: Any, failures: Sequence[Failure]) -> str:
+    name = repr(os.fspath(list_file)) if isinstance(list_file, (str, os.PathLike)) else "the list"
+    if not failures:
+        return f"{name} has no entries; nothing was written"
+    return f"all {len(failures):,} entries of {name} failed; nothing was written. The first: {failures[0]}"

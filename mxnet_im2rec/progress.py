@@ -1,0 +1,60 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tells how far a run is: a tqdm bar, a caller's function, or nothing."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, Optional, Union
+
+Tell = Callable[[int, int], None]
+"""Called with how many entries are done, and how many of them failed."""
+
+Progress = Union[None, bool, Callable[[int, Optional[int], int], Any]]
+
+
+@contextmanager
+def open_progress(progress: Progress, count: Callable[[], Optional[int]]) -> Iterator[Tell]:
+    """Give a function to tell the progress to, and clear up behind it.
+
+    Parameters
+    ----------
+    progress : None, bool or callable
+        None shows a bar on a terminal or in a notebook, True and False force it; a callable receives (done, total or None,
+        failures).
+    count : callable
+        Gives the total, or None if it cannot be known; called only if someone wants to know.
+    """
+    if callable(progress):
+        listener, total = progress, count()
+        yield lambda done, failed: listener(done, total, failed)
+    elif progress or (progress is None and (sys.stderr.isatty() or _in_notebook())):
+        yield from _bar(count())
+    else:
+        yield lambda done, failed: None
+
+
+def _bar(total: Optional[int]) -> Iterator[Tell]:
+    if _in_notebook():
+        from tqdm.auto import tqdm
+    else:
+        from tqdm import tqdm
+    failed_before = 0
+    with tqdm(total=total, unit=" images", dynamic_ncols=True, desc="im2rec") as bar:
+
+        def tell(done: int, failed: int) -> None:
+            nonlocal failed_before
+            if failed != failed_before:
+                failed_before = failed
+                bar.set_postfix(failures=failed, refresh=False)
+            bar.update(done - bar.n)
+
+        yield tell
+
+
+def _in_notebook() -> bool:
+    """Whether this runs in a Jupyter kernel, whose output is no terminal but can show a bar."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None) is not None

@@ -1,0 +1,93 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a run tells its caller: the values Failure and PackReport. Knows nothing of how they came about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One entry of the list that did not become a record.
+
+    Attributes
+    ----------
+    line : int or None
+        The line in the list file, or the position in the iterable of entries; both count from 1.
+    index : int or None
+        The index of the entry; None where the line was too damaged to tell.
+    path : str or None
+        The image's path as the list has it; None where the line was too damaged to tell.
+    stage : str
+        Where it failed: ``'list'``, ``'read'``, ``'decode'``, ``'transform'``, ``'encode'`` or ``'pack'``.
+    reason : str
+        What was found, and what to do about it.
+    """
+
+    line: Optional[int]
+    index: Optional[int]
+    path: Optional[str]
+    stage: str
+    reason: str
+
+    def __str__(self) -> str:
+        where = [] if self.line is None else [f"line {self.line}"]
+        if self.index is not None:
+            where.append(f"index {self.index}")
+        if self.path is not None:
+            where.append(repr(self.path))  # repr: a name may hold control characters
+        return f"{', '.join(where) or 'an entry'}: {self.stage}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class PackReport:
+    """What a run of :func:`mxnet_im2rec.im2rec` wrote. Printing it gives a summary.
+
+    Attributes
+    ----------
+    rec_path, idx_path : str
+        The absolute paths of the dataset's two files.
+    num_records : int
+        How many records the dataset holds.
+    num_bytes : int
+        The size of the .rec file, in bytes.
+    failures : tuple of Failure
+        The entries that were left out, in the order of the list.
+    seconds : float
+        How long the call took.
+    """
+
+    rec_path: str
+    idx_path: str
+    num_records: int
+    num_bytes: int
+    failures: Tuple[Failure, ...]
+    seconds: float
+
+    def __str__(self) -> str:
+        rate = self.num_records / self.seconds if self.seconds > 0 else float("inf")
+        noun = "record" if self.num_records == 1 else "records"
+        lines = [
+            f"{self.num_records:,} {noun}, {format_bytes(self.num_bytes)}, in {self.seconds:.1f} s ({rate:,.0f} a second)",
+            f"  {self.rec_path}",
+            f"  {self.idx_path}",
+        ]
+        if self.failures:
+            noun = "entry" if len(self.failures) == 1 else "entries"
+            lines.append(f"{len(self.failures):,} {noun} failed and {'is' if len(self.failures) == 1 else 'are'} left out:")
+            shown = 10
+            lines += [f"  {failure}" for failure in self.failures[:shown]]
+            if len(self.failures) > shown:
+                lines.append(f"  ... and {len(self.failures) - shown:,} more, in .failures")
+        return "\n".join(lines)
+
+
+def format_bytes(count: float) -> str:
+    """A count of bytes for a reader: ``1536`` gives ``'1.5 KiB'``."""
+    units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
+    while count >= 1024 and len(units) > 1:
+        count /= 1024
+        units.pop(0)
+    return f"{count:,.0f} {units[0]}" if units[0] == "bytes" else f"{count:,.1f} {units[0]}"

@@ -1,0 +1,53 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""Metadata, dependencies and extras. Build and tool settings are in pyproject.toml."""
+
+import re
+from pathlib import Path
+
+from setuptools import setup
+
+here = Path(__file__).resolve().parent
+version = re.search(r'^__version__ = "(.+)"$', (here / "mxnet_im2rec" / "__init__.py").read_text("utf-8"), re.MULTILINE).group(1)
+
+photos = ["scikit-image>=0.19"]  # its wheels carry real photos
+
+setup(
+    name="mxnet_im2rec",
+    version=version,
+    description="Turn a list of images into a RecordIO dataset for Apache MXNet, through Gluon transforms",
+    long_description=(here / "README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    author="the mxnet_im2rec authors",
+    license="Apache-2.0",
+    license_files=["LICENSE", "NOTICE"],
+    packages=["mxnet_im2rec"],
+    package_data={"mxnet_im2rec": ["py.typed"]},
+    python_requires=">=3.8",
+    install_requires=[
+        "mxnet>=1.9.1",
+        # MXNet uses names that NumPy 1.24 removed. They are put back where no older NumPy has a wheel.
+        'numpy>=1.17,<1.24; python_version < "3.12"',
+        'numpy>=1.26,<2; python_version >= "3.12"',
+        'setuptools; python_version >= "3.12"',  # brings distutils, which MXNet needs
+        "opencv-python>=4.5",
+        "tqdm>=4.40",
+        "cloudpickle>=2.0",
+    ],
+    extras_require={
+        "demo": photos,
+        "test": ["pytest>=7", "pytest-timeout>=2", "hypothesis>=6", "psutil>=5", *photos],
+        "lint": ["ruff>=0.5", "mypy>=1.5"],
+    },
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        *[f"Programming Language :: Python :: 3.{minor}" for minor in range(8, 14)],
+        "Topic :: Scientific/Engineering :: Image Processing",
+        "Typing :: Typed",
+    ],
+    keywords="mxnet gluon recordio im2rec dataset images",
+)
