@@ -36,7 +36,7 @@ setup(
     ],
     extras_require={
         "demo": photos,
-        "test": ["pytest>=7", "pytest-timeout>=2", "hypothesis>=6", "psutil>=5", *photos],
+        "test": ["pytest>=7", "pytest-timeout>=2", "hypothesis>=6", "psutil>=5", "pillow", *photos],
         "lint": ["ruff>=0.5", "mypy>=1.5"],
     },
     classifiers=[

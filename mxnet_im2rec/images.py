@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import List, Optional
+from contextlib import contextmanager
+from typing import Iterator, List, Optional
 
 import cv2
 import numpy as np
@@ -36,6 +37,21 @@ _SIGNATURES = [
 
 MXNET_FORMATS = ("JPEG", "PNG", "BMP", "TIFF")
 """What the OpenCV inside MXNet 1.9.1 decodes."""
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Give up OpenCV's threads for a while; those who fork meanwhile get an OpenCV that works.
+
+    A fork takes no threads along. OpenCV does not know that, and in the child waits for its own for ever, at the next parallel
+    loop as well as in ``cv2.setNumThreads``.
+    """
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def sniff(data: bytes) -> Optional[str]:

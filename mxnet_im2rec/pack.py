@@ -9,6 +9,7 @@ import multiprocessing
 import numbers
 import os
 import time
+from contextlib import ExitStack
 from typing import Any, Callable, Iterable, List, Optional, Sequence, Tuple, Union
 
 import cv2
@@ -148,7 +149,9 @@ def im2rec(
     entries = read_list(list_file, pack_labels)
     failures: List[Failure] = []
     num_records = 0
-    with _open_pool(packer, num_workers, mp_context) as pool:
+    with ExitStack() as stack:
+        with images.one_thread():
+            pool = stack.enter_context(_open_pool(packer, num_workers, mp_context))
         from .writer import RecordWriter  # loads MXNet, while the workers are starting
 
         with RecordWriter(rec_path, idx_path) as writer, open_progress(progress, lambda: _count(list_file)) as tell:
@@ -200,7 +203,8 @@ class _Packer:
     def prepare(self) -> None:
         """Make a worker process ready: one thread each, since there is a process for every core."""
         os.environ["OMP_NUM_THREADS"] = "1"  # for an MXNet that is loaded only now; one that was forked sees to it itself
-        cv2.setNumThreads(1)
+        if cv2.getNumThreads() != 1:  # not in a worker that was forked
+            cv2.setNumThreads(1)
         if self._plan is not None:
             self._plan.load()
 

@@ -173,7 +173,8 @@ class _Worker:
     def close(self) -> None:
         self.process.kill()
         self.process.join()
-        self.process.close()
+        with suppress(ValueError):  # where another part of the program has waited for all children, Python still thinks it runs
+            self.process.close()
         self._outbox.close()
         self.inbox.close()
 
@@ -251,7 +252,9 @@ class ProcessPool:
                         dead.add(inboxes[source])
             if not replies:
                 # Only now: what a worker sent before it died is taken first. A sentinel can be kept open by a child's child.
-                dead.update(worker for worker in self._workers if not worker.process.is_alive() and not worker.inbox.poll())
+                ended = {sentinels[each] for each in ready if each in sentinels}
+                ended.update(worker for worker in self._workers if not worker.process.is_alive())
+                dead.update(worker for worker in ended if not worker.inbox.poll())
             if dead:
                 raise self._death_of(dead)
             if replies:

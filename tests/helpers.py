@@ -1,0 +1,75 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""What several test files need: reading records back with MXNet, and running scripts to their end."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+REPO = Path(__file__).resolve().parent.parent
+
+
+def read_records(report):
+    """Every record by MXNet's own MXIndexedRecordIO: a list of (key, header, payload) in the order of the .idx."""
+    import mxnet as mx
+
+    reader = mx.recordio.MXIndexedRecordIO(report.idx_path, report.rec_path, "r")
+    records = [(key, *mx.recordio.unpack(reader.read_idx(key))) for key in reader.keys]
+    reader.close()
+    return records
+
+
+def dataset_bytes(report):
+    """The bytes of both files."""
+    return Path(report.rec_path).read_bytes(), Path(report.idx_path).read_bytes()
+
+
+def start_script(code, folder, **options):
+    """Run Python code as a plain script in a folder, in a session of its own, without waiting for it."""
+    script = Path(folder) / "script_under_test.py"
+    script.write_text(code, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(REPO)}
+    return subprocess.Popen(
+        [sys.executable, str(script)],
+        cwd=str(folder),
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **options,
+    )
+
+
+def run_script(code, folder, timeout=120):
+    """Run Python code as a plain script to its end; gives (exit code, stdout, stderr)."""
+    process = start_script(code, folder)
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    return process.returncode, out, err
+
+
+def children_left():
+    """The child processes of this one, less the helpers that Python itself keeps for 'spawn' and 'forkserver'."""
+    helpers = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
+    children = psutil.Process().children(recursive=True)
+    return [child for child in children if not any(helper in " ".join(child.cmdline()) for helper in helpers)]
+
+
+def wait_for(condition, seconds=60):
+    """Wait until a condition holds, looking often; give what it gave."""
+    import time
+
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.01)
+    raise AssertionError(f"did not happen within {seconds} s: {condition}")

@@ -1,0 +1,160 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""Workers killed, Ctrl-C, a parent killed, a full disk: the call ends soon, says why, and leaves nothing behind."""
+
+import os
+import signal
+import subprocess
+
+import psutil
+import pytest
+from conftest import PHOTOS, write_list
+from helpers import children_left, start_script, wait_for
+
+from mxnet_im2rec import OutputError, WorkerDiedError, im2rec
+
+SLOW = """
+import os, sys, time
+from mxnet_im2rec import im2rec
+
+def slow(image):
+    open('started-%d' % os.getpid(), 'w').close()
+    while not os.path.exists('go'):
+        time.sleep(0.01)
+    return image
+
+im2rec('images.lst', 'out', transformations=slow, num_workers={workers}, progress=False, mp_context={method!r})
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, photos):
+    for name in PHOTOS:
+        os.link(photos / name, tmp_path / name)
+    write_list(tmp_path / "images.lst", PHOTOS * 20)
+    (tmp_path / "out.rec").write_bytes(b"old rec")
+    (tmp_path / "out.idx").write_bytes(b"old idx")
+    return tmp_path
+
+
+def assert_untouched(folder):
+    assert (folder / "out.rec").read_bytes() == b"old rec"
+    assert (folder / "out.idx").read_bytes() == b"old idx"
+
+
+def partial_files(folder):
+    return [path.name for path in folder.iterdir() if "partial" in path.name]
+
+
+def start_slow(folder, workers=2, method=None):
+    """Start a run whose workers wait inside a transform; gives it and its workers once all of them are there."""
+    guard = "if __name__ == '__main__':\n    im2rec("
+    process = start_script(SLOW.format(workers=workers, method=method).replace("im2rec('", guard + "'"), folder)
+    wait_for(lambda: len(list(folder.glob("started-*"))) >= max(workers, 1) or process.poll() is not None)
+    workers_found = [psutil.Process(int(path.name.split("-")[1])) for path in folder.glob("started-*")]
+    assert process.poll() is None, process.communicate()
+    return process, workers_found
+
+
+def gone(processes):
+    return all(not each.is_running() or each.status() == psutil.STATUS_ZOMBIE for each in processes)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_killed_worker_ends_the_run_within_seconds_and_names_its_file(folder, method):
+    process, workers = start_slow(folder, method=method)
+    workers[0].kill()
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "WorkerDiedError" in err and "SIGKILL" in err
+    assert any(repr(name) in err for name in PHOTOS)
+    wait_for(lambda: gone(workers))
+    assert_untouched(folder)
+    assert not partial_files(folder)
+
+
+def die(image):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_transform_that_kills_its_worker(folder):
+    with pytest.raises(WorkerDiedError) as caught:
+        im2rec(folder / "images.lst", folder / "out", transformations=die, num_workers=1)
+    assert caught.value.paths == (PHOTOS[0],)
+    assert_untouched(folder)
+    assert not children_left() and not partial_files(folder)
+
+
+@pytest.mark.parametrize("workers, method", [(2, "fork"), (1, "spawn"), (0, None)])
+def test_ctrl_c_ends_everything(folder, workers, method):
+    process, found = start_slow(folder, workers, method)
+    os.killpg(process.pid, signal.SIGINT)  # what a terminal does: parent and workers get it
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGINT
+    assert "KeyboardInterrupt" in err and err.count("Traceback") == 1
+    wait_for(lambda: gone(found))
+    assert_untouched(folder)
+    assert not partial_files(folder)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_workers_end_when_the_parent_is_killed(folder, method):
+    process, workers = start_slow(folder, method=method)
+    process.kill()
+    process.wait(30)
+    wait_for(lambda: gone(workers))
+    assert_untouched(folder)
+    process.stdout.close()
+    process.stderr.close()
+
+
+FULL_DISK = """
+import resource, signal, sys
+from mxnet_im2rec import im2rec
+import mxnet_im2rec.writer
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY))
+im2rec('images.lst', 'out', pass_through=True, num_workers={workers}, progress=False)
+"""
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("limit", [10_000, 1_000_000, 10_000_000])
+def test_a_file_that_cannot_grow_ends_the_run(folder, workers, limit):
+    process = start_script(FULL_DISK.format(limit=limit, workers=workers), folder)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "OutputError" in err and "is the disk full?" in err
+    assert_untouched(folder)
+    assert not partial_files(folder)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 1 MiB, where this process may mount one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], stderr=subprocess.PIPE, text=True)
+    if mounted.returncode:
+        pytest.skip("mounting a small file system needs root; RLIMIT_FSIZE is tested above: " + mounted.stderr.strip())
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_full_disk_ends_the_run(small_disk, photos):
+    (small_disk / "out.rec").write_bytes(b"old rec")
+    (small_disk / "out.idx").write_bytes(b"old idx")
+    with pytest.raises(OutputError, match="disk full"):
+        im2rec(photos / "images.lst", small_disk / "out", pass_through=True, num_workers=0)
+    assert sorted(path.name for path in small_disk.iterdir()) == ["out.idx", "out.rec"]
+    assert_untouched(small_disk)
+
+
+def test_a_disk_that_is_full_only_at_the_last_flush(small_disk, photos, tmp_path):
+    """MXNet says nothing of a flush that fails while it closes; the size tells."""
+    size = im2rec(photos / "images.lst", tmp_path / "whole", num_workers=0, quality=1).num_bytes
+    room = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
+    (small_disk / "filler").write_bytes(bytes(room - size // 4096 * 4096))
+    with pytest.raises(OutputError, match="disk full"):
+        im2rec(photos / "images.lst", small_disk / "out", num_workers=0, quality=1)
+    assert [path.name for path in small_disk.iterdir()] == ["filler"]
