@@ -37,7 +37,7 @@ setup(
     extras_require={
         "demo": photos,
         "test": ["pytest>=7", "pytest-timeout>=2", "hypothesis>=6", "psutil>=5", "pillow", *photos],
-        "lint": ["ruff>=0.5", "mypy>=1.5"],
+        "lint": ["ruff==0.17.*", "mypy>=1.5"],
     },
     classifiers=[
         "Development Status :: 4 - Beta",

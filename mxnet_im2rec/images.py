@@ -1,42 +1,22 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""Bytes of an image file: sniff, check for damage, decode to an array, encode. Opens no file, knows nothing of records.
+"""Image files to arrays and back, by OpenCV. Opens no file, knows nothing of records.
 
 Arrays are in OpenCV's channel order here: (H, W, 3) BGR, (H, W, 4) BGRA, (H, W) grey.
 """
 
 from __future__ import annotations
 
-import re
-import struct
 from contextlib import contextmanager
-from typing import Iterator, List, Optional
+from typing import Iterator, List
 
 import cv2
 import numpy as np
 
 from .errors import ImageError
+from .imagefile import check_whole, describe
 
 _DECODE_FLAGS = {1: cv2.IMREAD_COLOR, 0: cv2.IMREAD_GRAYSCALE, -1: cv2.IMREAD_UNCHANGED}
-
-_SIGNATURES = [
-    (re.compile(rb"\xff\xd8\xff"), "JPEG"),
-    (re.compile(rb"\x89PNG\r\n\x1a\n"), "PNG"),
-    (re.compile(rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00", re.DOTALL), "BMP"),
-    (re.compile(rb"II\*\x00|MM\x00\*"), "TIFF"),
-    (re.compile(rb"II\+\x00|MM\x00\+"), "BigTIFF"),
-    (re.compile(rb"RIFF.{4}WEBP", re.DOTALL), "WebP"),
-    (re.compile(rb"GIF8[79]a"), "GIF"),
-    (re.compile(rb"\x00\x00\x00\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51"), "JPEG 2000"),
-    (re.compile(rb"\xff\x0a|\x00\x00\x00\x0cJXL \r\n\x87\n"), "JPEG XL"),
-    (re.compile(rb".{4}ftypavi[fs]", re.DOTALL), "AVIF"),
-    (re.compile(rb".{4}ftyp(?:hei|hev|mif|msf)", re.DOTALL), "HEIF"),
-    (re.compile(rb"P[1-7]\s"), "PNM"),
-    (re.compile(rb"\s*(?:<\?xml|<!doctype|<html|<svg)", re.IGNORECASE), "XML or HTML"),
-]
-
-MXNET_FORMATS = ("JPEG", "PNG", "BMP", "TIFF")
-"""What the OpenCV inside MXNet 1.9.1 decodes."""
 
 
 @contextmanager
@@ -52,181 +32,6 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         cv2.setNumThreads(threads)
-
-
-def sniff(data: bytes) -> Optional[str]:
-    """The format of an image file by its first bytes, such as ``'JPEG'``; None if it is none of those known here.
-
-    Examples
-    --------
-    >>> sniff(bytes.fromhex('ffd8ffe000104a464946'))
-    'JPEG'
-    """
-    head = data[:64]
-    for pattern, name in _SIGNATURES:
-        if pattern.match(head):
-            return name
-    return None
-
-
-def describe(data: bytes) -> str:
-    """The format for a message, or the first bytes where it is unknown."""
-    name = sniff(data)
-    return f"{name} data" if name else f"no known image format (it starts with {data[:8].hex(' ')})"
-
-
-def check_whole(data: bytes) -> None:
-    """Make sure that no end is missing from a JPEG or a PNG, which some decoders would pass over.
-
-    Parameters
-    ----------
-    data : bytes
-        An image file of any format; only JPEG and PNG are looked into.
-
-    Raises
-    ------
-    ImageError
-        If the file stops before its end marker (JPEG: EOI, ITU-T T.81 B.1.1.3; PNG: the IEND chunk).
-    """
-    if data.startswith(b"\xff\xd8\xff"):
-        _check_jpeg_end(data)
-    elif data.startswith(b"\x89PNG\r\n\x1a\n"):
-        _check_png_end(data)
-
-
-# The next marker in entropy-coded data, where ff 00 is a data byte and ff d0 to ff d7 are restart markers.
-_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
-_EOI, _SOS, _NO_LENGTH = 0xD9, 0xDA, frozenset([0x01, 0xD8, *range(0xD0, 0xD8)])
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_FRAMES_DECODED = frozenset([0xC0, 0xC1, 0xC2, 0xC9, 0xCA])  # all but lossless and hierarchical
-
-
-def _check_jpeg_end(data: bytes, frames: Optional[List[bytes]] = None) -> None:
-    """Walk the markers up to EOI, by the lengths of the segments, so that the EOI of an embedded thumbnail does not count."""
-    position = 2
-    while True:
-        match = _MARKER.search(data, position)
-        if match is None:
-            raise ImageError(f"the JPEG is truncated: it stops after {len(data)} bytes without its end marker")
-        marker, position = data[match.end() - 1], match.end()
-        if marker == _EOI:
-            return
-        if marker in _NO_LENGTH:
-            continue
-        length = int.from_bytes(data[position : position + 2], "big")
-        if marker in _FRAMES and frames is not None:
-            frames.append(data[position - 1 : position + length])
-        position += max(length, 2)
-        if marker == _SOS and data.endswith(b"\xff\xd9") and position <= len(data) - 2:
-            return  # in the scan ff d9 is nothing but the end; this spares a search through the data
-
-
-def _check_png_end(data: bytes) -> None:
-    position = 8
-    while position + 12 <= len(data):
-        length = int.from_bytes(data[position : position + 4], "big")
-        kind = data[position + 4 : position + 8]
-        position += 12 + length
-        if kind == b"IEND" and position <= len(data):
-            return
-    raise ImageError(f"the PNG is truncated: it stops after {len(data)} bytes without its IEND chunk")
-
-
-def check_readable_by_mxnet(data: bytes) -> None:
-    """Make sure, without decoding, that MXNet's readers decode these bytes.
-
-    Parameters
-    ----------
-    data : bytes
-        An image file.
-
-    Raises
-    ------
-    ImageError
-        If it is truncated, or of a format, or a variety of one, that the OpenCV 3.4.2 inside MXNet does not decode.
-    """
-    name = sniff(data)
-    if name not in MXNET_FORMATS:
-        raise ImageError(f"{describe(data)}: MXNet decodes {', '.join(MXNET_FORMATS)} only; pack it without pass_through")
-    if name == "JPEG":
-        _check_jpeg_variety(data)
-    elif name == "PNG":
-        _check_png_end(data)
-    elif name == "BMP":
-        _check_bmp_size(data)
-    else:
-        _check_tiff(data)
-
-
-def _check_jpeg_variety(data: bytes) -> None:
-    frames: List[bytes] = []
-    _check_jpeg_end(data, frames)
-    if not frames or len(frames[0]) < 8:
-        raise ImageError("the JPEG has no frame header")
-    kind, precision = frames[0][0], frames[0][3]
-    if kind not in _FRAMES_DECODED or precision != 8:
-        what = f"frame type SOF{kind - 0xC0}, {precision} bits a sample"
-        raise ImageError(f"MXNet decodes baseline and progressive JPEGs of 8 bits, this one is {what}; convert it")
-
-
-def _check_bmp_size(data: bytes) -> None:
-    offset, header_size = struct.unpack_from("<II", data, 10)
-    needed = offset
-    if header_size >= 40 and len(data) >= 54:
-        width, height, _, bits, compression, size = struct.unpack_from("<iiHHII", data, 18)
-        needed += (abs(width) * bits + 31) // 32 * 4 * abs(height) if compression in (0, 3) else size
-    if needed > len(data):
-        raise ImageError(f"the BMP is truncated: it has {len(data)} bytes and needs {needed}")
-
-
-_TIFF_NAMES = {
-    258: "bits",
-    259: "compression",
-    273: "offsets",
-    279: "counts",
-    324: "offsets",
-    325: "counts",
-    339: "sample_format",
-}
-_TIFF_TYPES = {1: ("B", 1), 3: ("H", 2), 4: ("I", 4)}
-_TIFF_COMPRESSIONS = (1, 5, 32773)  # none, LZW, PackBits; Deflate and JPEG are not built into MXNet's libtiff
-
-
-def _check_tiff(data: bytes) -> None:
-    """The first image's directory: a compression and a sample type that MXNet decodes, and every strip or tile there."""
-    try:
-        tags = _read_tiff_tags(data)
-    except struct.error:
-        raise ImageError(f"the TIFF is truncated: its directory lies beyond its {len(data)} bytes") from None
-    compression = tags.get("compression", [1])[0]
-    if compression not in _TIFF_COMPRESSIONS:
-        raise ImageError(
-            f"MXNet decodes TIFFs that are uncompressed, LZW or PackBits, this one has compression {compression}; convert it"
-        )
-    if tags.get("sample_format", [1])[0] != 1 or tags.get("bits", [1])[0] not in (1, 8, 16):
-        raise ImageError("MXNet decodes TIFFs of unsigned integers of 8 or 16 bits, this one holds something else; convert it")
-    offsets, counts = tags.get("offsets", []), tags.get("counts", [])
-    if not offsets or any(offset + count > len(data) for offset, count in zip(offsets, counts)):
-        raise ImageError(f"the TIFF is truncated: its pixels lie beyond its {len(data)} bytes")
-
-
-def _read_tiff_tags(data: bytes) -> dict:
-    order = "<" if data.startswith(b"II") else ">"
-    (directory,) = struct.unpack_from(order + "I", data, 4)
-    (count,) = struct.unpack_from(order + "H", data, directory)
-    tags = {}
-    for position in range(directory + 2, directory + 2 + 12 * count, 12):
-        tag, kind, number = struct.unpack_from(order + "HHI", data, position)
-        if tag not in _TIFF_NAMES or kind not in _TIFF_TYPES:
-            continue
-        letter, size = _TIFF_TYPES[kind]
-        if number * size > len(data):
-            raise struct.error
-        place = position + 8
-        if number * size > 4:
-            (place,) = struct.unpack_from(order + "I", data, place)
-        tags[_TIFF_NAMES[tag]] = struct.unpack_from(f"{order}{number}{letter}", data, place)
-    return tags
 
 
 def decode(data: bytes, color: int) -> np.ndarray:

@@ -154,9 +154,11 @@ def _check_entry(entry: ListEntry, position: int) -> ListEntry:
     index = int(index)
     labels: Sequence[float] = entry.labels
     try:
-        values = tuple([float(label) for label in labels])
-    except (TypeError, ValueError):
-        raise ListLineError(f"the labels must be a sequence of numbers; found {labels!r:.200}", index, path) from None
+        values = tuple([float(label) for label in labels]) if not isinstance(labels, (str, bytes)) else None
+    except (TypeError, ValueError, OverflowError):
+        values = None
+    if values is None:
+        raise ListLineError(f"the labels must be a sequence of numbers; found {labels!r:.200}", index, path)
     if not values:
         raise ListLineError("there is no label", index, path)
     checked = tuple([_check_label(value, repr(value), index, path) for value in values])
@@ -190,13 +192,18 @@ def read_list(list_file: Union[str, os.PathLike, Iterable[ListEntry]], pack_labe
         yield from _check_stream(_take_entries(list_file), pack_labels)
 
 
-def _parse_stream(stream: BinaryIO) -> Entries:
+def _lines(stream: BinaryIO) -> Iterator[Tuple[int, bytes]]:
+    """The lines that stand for an entry, with their numbers."""
     for number, raw in enumerate(stream, 1):
         if number == 1 and raw.startswith(_BOM):
             raw = raw[len(_BOM) :]
         raw = raw.strip()
-        if not raw or raw.startswith(b"#"):
-            continue
+        if raw and not raw.startswith(b"#"):
+            yield number, raw
+
+
+def _parse_stream(stream: BinaryIO) -> Entries:
+    for number, raw in _lines(stream):
         try:
             yield parse_line(raw.decode("utf-8"), number)
         except UnicodeDecodeError as error:
@@ -269,9 +276,4 @@ class IndexSet:
 def count_entries(list_file: Union[str, os.PathLike]) -> int:
     """How many lines of the file are neither blank nor a comment; for a progress bar, so no line is parsed."""
     with open(list_file, "rb") as stream:
-        return sum(1 for raw in stream if not _is_passed_over(raw))
-
-
-def _is_passed_over(raw: bytes) -> bool:
-    raw = raw.strip()
-    return not raw or raw.startswith((b"#", _BOM + b"#"))
+        return sum(1 for _ in _lines(stream))

@@ -14,7 +14,7 @@ from typing import Any, Callable, Iterable, List, Optional, Sequence, Tuple, Uni
 
 import cv2
 
-from . import images
+from . import imagefile, images
 from .cpus import usable_cpus
 from .errors import EmptyDatasetError, ErrorLimitExceeded, ImageError
 from .header import MAX_RECORD_BYTES, pack_header
@@ -159,7 +159,7 @@ def im2rec(
             for entry, result in results:
                 if isinstance(result, Failure):
                     failures.append(result)
-                    _log.warning("left out: %s", result)
+                    _log.warning("failed: %s", result)
                     if error_limit is not None and len(failures) > error_limit:
                         raise ErrorLimitExceeded(failures, error_limit)
                 else:
@@ -220,7 +220,7 @@ class _Packer:
                 raise ImageError(f"the file is empty: {stream.name!r}")
             stage = "decode"
             if self._pass_through:
-                images.check_readable_by_mxnet(data)
+                imagefile.check_readable_by_mxnet(data)
             else:
                 image = images.decode(data, self._color)
                 if self._plan is not None:

@@ -29,7 +29,7 @@ def open_progress(progress: Progress, count: Callable[[], Optional[int]]) -> Ite
     if callable(progress):
         listener, total = progress, count()
         yield lambda done, failed: listener(done, total, failed)
-    elif progress or (progress is None and (sys.stderr.isatty() or _in_notebook())):
+    elif progress or (progress is None and (_on_terminal() or _in_notebook())):
         yield from _bar(count())
     else:
         yield lambda done, failed: None
@@ -51,6 +51,10 @@ def _bar(total: Optional[int]) -> Iterator[Tell]:
             bar.update(done - bar.n)
 
         yield tell
+
+
+def _on_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()  # there is none under pythonw, or after 2>&-
 
 
 def _in_notebook() -> bool:

@@ -119,18 +119,20 @@ class RecordWriter:
             raise
         for _, backup in self._backups:
             os.unlink(backup)
-        _fsync(os.path.dirname(self.rec_path))
+        with suppress(OSError):  # some network file systems have no sync of a folder; the dataset is in place
+            _fsync(os.path.dirname(self.rec_path) or ".")
 
     def _roll_back(self) -> None:
-        if not os.path.lexists(self._partial_rec):
-            os.unlink(self.rec_path)
+        for partial, path in ((self._partial_rec, self.rec_path), (self._partial_idx, self.idx_path)):
+            if not os.path.lexists(partial):
+                os.unlink(path)
         for path, backup in reversed(self._backups):
             with suppress(FileNotFoundError):  # the one whose renaming failed
                 os.rename(backup, path)
 
     def _remove_partial(self) -> None:
         for path in (self._partial_rec, self._partial_idx):
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # there is none, or it cannot be removed: then whatever made us stop is what to tell
                 os.unlink(path)
 
 

@@ -272,7 +272,7 @@ def test_failures_up_to_the_limit_are_left_out_logged_and_listed(bad_list, worke
     assert [(each.line, each.index, each.stage) for each in report.failures] == [each[:3] for each in expected]
     for failure, (_, _, _, part) in zip(report.failures, expected):
         assert part in failure.reason, failure
-    assert [record.getMessage() for record in caplog.records] == [f"left out: {failure}" for failure in report.failures]
+    assert [record.getMessage() for record in caplog.records] == [f"failed: {failure}" for failure in report.failures]
     assert report.num_records == 2
     assert [key for key, _, _ in read_records(report)] == [0, 2**64 - 1]
     assert "15 entries failed" in str(report) and "... and 5 more" in str(report)

@@ -20,8 +20,9 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 # Lower rooms know nothing of higher ones, nor of their neighbours.
 FLOORS = [
     {"errors", "report", "header", "cpus", "progress"},
-    {"images", "listfile", "mxnet_compat", "parallel"},
-    {"transforms", "writer"},
+    {"imagefile", "listfile", "mxnet_compat", "parallel"},
+    {"images", "writer"},
+    {"transforms"},
     {"pack"},
 ]
 

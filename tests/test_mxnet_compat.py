@@ -1,0 +1,183 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""Importing MXNet: lazily, on a NumPy that lacks the old names, and where it cannot be done."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy
+import pytest
+
+from mxnet_im2rec import mxnet_compat
+from mxnet_im2rec.errors import MXNetUnavailableError
+
+REPO = Path(__file__).resolve().parent.parent
+FORGET_ALIASES = """
+import numpy
+for name in ("bool", "object", "int", "float", "complex", "str"):
+    vars(numpy).pop(name, None)
+    getattr(numpy, "__deprecated_attrs__", {}).pop(name, None)
+    assert not hasattr(numpy, name), name
+"""
+BLOCK = """
+import sys
+class Blocker:
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname.split(".")[0] == BLOCKED:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+for name in list(sys.modules):
+    if name.split(".")[0] in (BLOCKED, "_distutils_hack"):
+        del sys.modules[name]
+sys.meta_path[:] = [Blocker()] + [finder for finder in sys.meta_path if "istutils" not in type(finder).__name__]
+"""
+TELL_ERROR = """
+import json
+from mxnet_im2rec.mxnet_compat import import_mxnet
+try:
+    import_mxnet()
+except ImportError as error:
+    print(json.dumps([type(error).__name__, str(error), type(error.__cause__).__name__]))
+"""
+
+
+def run(code, *folders):
+    """Run code in a fresh interpreter, with modules from these folders; gives what it prints."""
+    path = os.pathsep.join([*map(str, folders), str(REPO)])
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def error_of_importing(code, *folders):
+    """The name of the error of import_mxnet(), its message and the name of its cause, after this code ran."""
+    return json.loads(run(code + TELL_ERROR, *folders))
+
+
+def finders():
+    return [finder for finder in sys.meta_path if isinstance(finder, mxnet_compat._BeforeMXNet)]
+
+
+def test_installing_twice_changes_nothing():
+    mxnet_compat.install()
+    before = list(sys.meta_path)
+    mxnet_compat.install()
+    assert sys.meta_path == before
+    assert len(finders()) == 1
+
+
+def test_installing_puts_the_finder_first(monkeypatch):
+    others = [finder for finder in sys.meta_path if finder not in finders()]
+    monkeypatch.setattr(sys, "meta_path", list(others))
+    mxnet_compat.install()
+    assert finders() == sys.meta_path[:1]
+    assert sys.meta_path[1:] == others
+
+
+def test_the_finder_finds_nothing():
+    (finder,) = finders()
+    assert [finder.find_spec(name) for name in ("mxnet", "mxnet.gluon", "json")] == [None] * 3
+
+
+def test_importing_mxnet_gives_mxnet():
+    assert mxnet_compat.import_mxnet() is sys.modules["mxnet"]
+    assert mxnet_compat.import_mxnet().__name__ == "mxnet"
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    code = "import sys, mxnet_im2rec; print(sorted({'mxnet', 'cv2', 'numpy', 'tqdm', 'cloudpickle'} & set(sys.modules)))"
+    assert run(code) == "[]"
+
+
+def test_importing_the_package_does_not_touch_numpy():
+    code = FORGET_ALIASES + "import mxnet_im2rec\nprint([name for name in ('bool', 'object') if hasattr(numpy, name)])"
+    assert run(code) == "[]"
+
+
+def test_without_the_package_mxnet_does_not_import_where_numpy_lacks_the_names():
+    code = FORGET_ALIASES + "try:\n    import mxnet\nexcept AttributeError as error:\n    print('AttributeError', error)"
+    assert run(code).startswith("AttributeError")
+
+
+@pytest.mark.parametrize("how", ["import mxnet", "from mxnet import nd", "import mxnet.gluon", "import_mxnet()"])
+def test_mxnet_imports_and_works_where_numpy_lacks_the_names(how):
+    code = f"""{FORGET_ALIASES}
+from mxnet_im2rec.mxnet_compat import import_mxnet
+{how}
+import mxnet
+assert numpy.bool is bool and numpy.object is object and numpy.float is float
+print(mxnet.nd.array([1, 2], dtype="uint8").sum().asscalar(), mxnet.nd.ones((2,)).asnumpy().tolist())
+"""
+    assert run(code) == "3 [1.0, 1.0]"
+
+
+def test_names_that_numpy_has_are_left_alone(monkeypatch):
+    kept = object()
+    monkeypatch.setitem(vars(numpy), "bool", kept)
+    monkeypatch.delitem(vars(numpy), "object", raising=False)
+    mxnet_compat._put_back_aliases()
+    assert vars(numpy)["bool"] is kept
+    assert vars(numpy)["object"] is object
+
+
+MISSING = {
+    "None in sys.modules": "import sys\nsys.modules['mxnet'] = None\n",
+    "found by no finder": f"BLOCKED = 'mxnet'\n{BLOCK}",
+}
+
+
+@pytest.mark.parametrize("code", list(MISSING.values()), ids=list(MISSING))
+def test_a_missing_mxnet_is_told_with_the_command_to_install_it(code):
+    name, message, cause = error_of_importing(code)
+    assert name == "MXNetUnavailableError"
+    assert message == "MXNet is not installed: pip install mxnet"
+    assert cause == "ModuleNotFoundError"
+
+
+@pytest.mark.parametrize(("blocked", "command"), [("distutils", "pip install setuptools"), ("requests", "pip install requests")])
+def test_a_missing_module_that_mxnet_needs_is_told_with_the_command_to_install_it(blocked, command):
+    name, message, cause = error_of_importing(f"BLOCKED = {blocked!r}\n{BLOCK}")
+    assert name == "MXNetUnavailableError"
+    assert blocked in message
+    assert message.endswith(command)
+    assert cause == "ModuleNotFoundError"
+
+
+def test_a_missing_numpy_is_told_with_the_command_to_install_it():
+    name, message, cause = error_of_importing(f"BLOCKED = 'numpy'\n{BLOCK}")
+    assert name == "MXNetUnavailableError"
+    assert message.endswith("pip install numpy")
+    assert cause == "ModuleNotFoundError"
+
+
+BROKEN = {
+    "NumPy 2": ("2.1.0", "raise AttributeError('`np.bool` was removed')", "AttributeError", 'pip install "numpy<2"'),
+    "a shared library": ("1.23.5", "raise OSError('libgomp.so.1: cannot open')", "OSError", "pip install --force-reinstall"),
+    "a name gone": ("1.23.5", "from json import no_such_name", "ImportError", "pip install --force-reinstall"),
+}
+
+
+@pytest.mark.parametrize(("version", "code", "cause", "command"), list(BROKEN.values()), ids=list(BROKEN))
+def test_an_mxnet_that_fails_to_import_is_told_with_what_it_said(tmp_path, version, code, cause, command):
+    (tmp_path / "mxnet").mkdir()
+    (tmp_path / "mxnet" / "__init__.py").write_text(code, encoding="utf-8")
+    (tmp_path / "numpy.py").write_text(f"__version__ = {version!r}\n", encoding="utf-8")
+    name, message, found_cause = error_of_importing("", tmp_path)
+    assert (name, found_cause) == ("MXNetUnavailableError", cause)
+    assert f"Python {sys.version_info[0]}.{sys.version_info[1]} with NumPy {version} ({cause}: " in message
+    assert command in message
+
+
+def test_the_error_is_an_importerror_of_the_family(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mxnet", None)
+    with pytest.raises(ImportError) as caught:
+        mxnet_compat.import_mxnet()
+    assert type(caught.value) is MXNetUnavailableError

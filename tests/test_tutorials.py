@@ -1,0 +1,178 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the documents show works: their code runs, as plain scripts in a folder of real photos, and their links lead somewhere.
+
+The blocks that open with "python" behind the fence are one script together; one with "python script" is a script of its own.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import List, Tuple
+
+import pytest
+import skimage.data
+
+import mxnet_im2rec
+
+ROOT = Path(__file__).resolve().parents[1]
+TUTORIALS = sorted((ROOT / "tutorials").glob("*.md"))
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *TUTORIALS])
+PHOTOS = ["coffee.png", "coins.png", "grass.png", "hubble_deep_field.jpg", "moon.png", "motorcycle_left.png", "rocket.jpg"]
+SECONDS = 150
+
+_FENCE = re.compile(r"^```(.*)$")
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ +(.*)$")
+
+
+def read_blocks(text: str) -> List[Tuple[str, int, List[str]]]:
+    """Every fenced block: what stands behind the opening fence, the number of its first line, its lines."""
+    blocks: List[Tuple[str, int, List[str]]] = []
+    is_open = False
+    for number, line in enumerate(text.splitlines(), 1):
+        fence = _FENCE.match(line)
+        if fence and not is_open:
+            blocks.append((fence.group(1).strip(), number + 1, []))
+            is_open = True
+        elif fence:
+            assert not fence.group(1), f"line {number}: a fence opens inside of a block"
+            is_open = False
+        elif is_open:
+            blocks[-1][2].append(line)
+    assert not is_open, "the last block is not closed"
+    return blocks
+
+
+def make_scripts(text: str) -> List[str]:
+    """The document's script and those that stand alone, each with its lines where the document has them, for the tracebacks."""
+    together: List[str] = []
+    alone = []
+    for language, first, lines in read_blocks(text):
+        if language == "python":
+            together += [""] * (first - 1 - len(together)) + lines
+        elif language == "python script":
+            alone.append("\n".join([""] * (first - 1) + lines) + "\n")
+        else:
+            assert not language.startswith("py"), f"line {first - 1}: {language!r} is not run by any test"
+    assert any(map(str.strip, together)), "there is no code to run"
+    return ["\n".join(together) + "\n", *alone]
+
+
+def read_links(text: str) -> List[str]:
+    return _LINK.findall(text)
+
+
+def anchors(text: str) -> List[str]:
+    """The anchors of the headings, as GitHub makes them."""
+    headings = [match.group(1) for match in map(_HEADING.match, text.splitlines()) if match]
+    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
+def run_script(path: Path, folder: Path) -> str:
+    """Run it in the folder, with the package under test; its output."""
+    home = str(Path(mxnet_im2rec.__file__).resolve().parents[1])
+    paths = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
+    process = subprocess.Popen(
+        [sys.executable, "-X", "faulthandler", str(path)],
+        cwd=str(folder),
+        env={**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        output, _ = process.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)  # faulthandler shows where it hangs
+        output, _ = process.communicate(timeout=20)
+    text = output.decode("utf-8", "replace")
+    assert process.returncode == 0, f"{path.name} ended with {process.returncode}:\n{text}"
+    return text
+
+
+def run_document(document: Path, folder: Path) -> str:
+    """Run its scripts one after the other; their output."""
+    output = ""
+    for number, script in enumerate(make_scripts(document.read_text("utf-8"))):
+        path = folder / f"{document.stem.lower()}_script_{number}.py"
+        path.write_text(script, "utf-8")
+        output += run_script(path, folder)
+    return output
+
+
+def test_there_are_tutorials():
+    assert [path.name for path in TUTORIALS] == ["im2rec.md"]
+
+
+@pytest.mark.parametrize("document", TUTORIALS, ids=lambda path: path.name)
+def test_tutorial_runs(document, tmp_path):
+    run_document(document, tmp_path)
+    assert list(tmp_path.glob("*.rec"))
+
+
+def test_readme_runs(tmp_path):
+    source = Path(skimage.data.__file__).parent
+    lines = []
+    for index, name in enumerate(PHOTOS):
+        shutil.copyfile(source / name, tmp_path / name)
+        lines.append(f"{index}\t{index % 2}\t{name}\n")
+    (tmp_path / "images.lst").write_text("".join(lines), "utf-8")
+    run_document(ROOT / "README.md", tmp_path)
+    assert len((tmp_path / "images_rec.idx").read_text().splitlines()) == len(PHOTOS)
+    assert (tmp_path / "images_rec.rec").stat().st_size > 0
+
+
+def test_readme_opens_with_demo_and_test():
+    blocks = read_blocks((ROOT / "README.md").read_text("utf-8"))
+    commands = [line.split("#")[0].strip() for line in blocks[0][2]]
+    assert commands == ["make demo", "make test"]
+
+
+def test_demo_runs_twice(tmp_path):
+    outputs = [run_script(ROOT / "tutorials" / "demo.py", tmp_path) for _ in range(2)]
+    folder = tmp_path / "demo_out"
+    count = len((folder / "images.lst").read_text("utf-8").splitlines())
+    assert count >= 4
+    for output in outputs:
+        assert f"Copied {count} photos" in output
+        assert f"{count} records" in output
+        assert f"All {count} labels came back" in output
+    assert [path.name for path in tmp_path.iterdir()] == ["demo_out"]
+    assert len(list(folder.iterdir())) == count + 3  # the list, the .rec and the .idx
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document):
+    for link in read_links(document.read_text("utf-8")):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = document.parent / path if path else document
+        assert target.exists(), f"{document.name} links to {link}"
+        if anchor:
+            assert anchor in anchors(target.read_text("utf-8")), f"{document.name} links to {link}"
+
+
+def test_readme_links_to_every_tutorial():
+    links = read_links((ROOT / "README.md").read_text("utf-8"))
+    assert {path.relative_to(ROOT).as_posix() for path in TUTORIALS} <= set(links)
+
+
+def test_a_failing_block_is_noticed(tmp_path):
+    document = tmp_path / "document.md"
+    document.write_text("# A\n\n```python\nx = 1\n```\n\nText.\n\n```python\nassert x == 2, 'found out'\n```\n", "utf-8")
+    with pytest.raises(AssertionError, match=r"line 10(.|\n)*found out"):
+        run_document(document, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["no code\n", "```python\nx = 1\n", "```py\nx = 1\n```\n", "```python\n```\n"], ids=["none", "open", "py", "empty"]
+)
+def test_a_document_without_runnable_code_is_noticed(text):
+    with pytest.raises(AssertionError):
+        make_scripts(text)
