@@ -225,7 +225,7 @@ class _Packer:
                 image = images.decode(data, self._color)
                 if self._plan is not None:
                     stage = "transform"
-                    image = images.to_bgr(self._plan(images.to_rgb(image), entry.index))
+                    image = self._plan(images.to_8_bits(image), entry.index)
                 stage = "encode"
                 data = images.encode(image, self._encoding, self._parameters)
             stage = "pack"

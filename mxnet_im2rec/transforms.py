@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""A Gluon transform becomes a plan: uint8 RGB in, uint8 RGB out, the same for the same (seed, index) wherever it runs.
+"""A Gluon transform becomes a plan: a uint8 image in, a uint8 image out, the same for the same (seed, index) wherever it runs.
 
 Knows MXNet's transforms and NDArrays; knows nothing of files, records or processes.
 """
@@ -9,26 +9,31 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import os
 import pickle
 import random
 import struct
-from contextlib import ExitStack, contextmanager
-from typing import Any, Callable, Iterator, Optional, Tuple
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, List, Optional, Tuple
 
+import cv2
 import numpy as np
 
+from . import images
 from .errors import TransformResultError
 from .mxnet_compat import import_mxnet
+from .native import OutOfReach, Resize, Step, flatten, is_deterministic, native_prefix, undone_by_storing
 
 _CHANNELS = (1, 3, 4)
 _HALF_A_LEVEL = 0.5 / 255
-_DETERMINISTIC = ("Resize", "CenterCrop", "CropResize", "ToTensor", "Normalize", "Cast")
-_CONTAINERS = ("Compose", "Sequential", "HybridSequential")
 
 
 class TransformPlan:
     """Applies a transform to images; can be pickled, whatever it was made from.
+
+    A prefix of stock transforms runs in OpenCV on the decoded array, where that gives the same bits; a tail that storing would
+    undo does not run at all; whatever is between runs on NDArrays as it is.
 
     Parameters
     ----------
@@ -52,73 +57,128 @@ class TransformPlan:
                 + ("; put the list into transforms.Compose([...])" if isinstance(transformations, (list, tuple)) else "")
             )
         mx = import_mxnet()
-        self._transform: Optional[Callable] = transformations
-        self._pickled: Optional[bytes] = None
+        stock = mx.gluon.data.vision.transforms
         self._seed = seed
         self._np_semantics: Tuple[bool, bool] = (mx.util.is_np_array(), mx.util.is_np_shape())
-        stock = {getattr(mx.gluon.data.vision.transforms, name) for name in _DETERMINISTIC}
-        containers = {getattr(mx.gluon.data.vision.transforms, name) for name in _CONTAINERS}
-        self.is_random = not _all_of(transformations, stock, containers)
+        blocks = flatten(transformations, stock)
+        self.is_random = not all(is_deterministic(block, stock) for block in blocks)
         """Whether the result may depend on a random generator: True unless every transform in it is known not to."""
-        self._makes_tensors = _contains(transformations, mx.gluon.data.vision.transforms.ToTensor)
+        self._makes_tensors = _contains(transformations, stock.ToTensor)
+        self._whole: Optional[Callable] = transformations
+        self._steps = native_prefix(blocks, stock)
+        if not all(self._agree(step, block) for step, block in zip(self._steps, blocks)):
+            self._steps = []
+        self._rest: Optional[List[Callable]] = blocks[len(self._steps) :] if self._steps else [transformations]
+        self._channels: Tuple[int, ...] = (1, 3)
+        """How many channels an image must have for the steps and the rest to serve; another one goes through the whole."""
+        undone_for = undone_by_storing(blocks[len(self._steps) :], stock)
+        if undone_for:
+            self._rest, self._channels = [], undone_for
+        self._pickled: Optional[bytes] = None
+
+    def _agree(self, step: Step, block: Callable) -> bool:
+        """Whether OpenCV does the same as MXNet on this machine: their builds may differ. The tests try it at length."""
+        noise = np.random.RandomState(0)
+        for shape in ((61, 47, 3), (40, 90, 1)):
+            image = noise.randint(0, 256, shape).astype(np.uint8)
+            try:
+                ours = np.atleast_3d(step(image.copy()))
+            except (OutOfReach, cv2.error):
+                continue
+            with self._semantics():
+                theirs = block(self._to_ndarray(image)).asnumpy()
+            if not np.array_equal(theirs, ours):
+                logging.getLogger("mxnet_im2rec").info("OpenCV %s differs from MXNet in %r: not used", cv2.__version__, step)
+                return False
+        return True
 
     def __getstate__(self) -> dict:
         state = dict(self.__dict__)
-        if self._transform is not None:
-            state["_pickled"] = _dumps(self._transform)
-            state["_transform"] = None
+        if self._pickled is None:
+            state["_pickled"] = _dumps((self._whole, self._rest))
+        state["_whole"] = state["_rest"] = None
         return state
 
-    def load(self) -> Callable:
-        """The transform itself; after unpickling this is what brings it, and MXNet, into the process."""
-        if self._transform is None:
+    def load(self) -> None:
+        """Make ready; after unpickling this is what brings the transforms, and MXNet, into the process."""
+        if self._whole is None:
             import_mxnet()
             assert self._pickled is not None
-            self._transform = pickle.loads(self._pickled)
-        return self._transform
+            self._whole, self._rest = pickle.loads(self._pickled)
 
-    def __call__(self, image: np.ndarray, index: int) -> np.ndarray:
+    def target_size(self, height: int, width: int) -> Optional[Tuple[int, int]]:
+        """The (width, height) that the first step makes of an image; None if the plan does not begin with a resize."""
+        first = self._steps[0] if self._steps else None
+        return first.target(height, width) if isinstance(first, Resize) else None
+
+    def __call__(self, image: np.ndarray, index: int, full_size: Optional[Tuple[int, int]] = None) -> np.ndarray:
         """Apply the transform to one image.
 
         Parameters
         ----------
         image : numpy.ndarray
-            (H, W, C) uint8, RGB or grey or RGBA; C-contiguous. Its memory is handed over.
+            (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8 in OpenCV's order: grey, BGR or BGRA. Its memory is handed over.
         index : int
             The image's index, for the random generators.
+        full_size : (int, int), optional
+            The (height, width) that the image would have if it had not been decoded smaller.
 
         Returns
         -------
         numpy.ndarray
-            (H, W, C) uint8.
+            uint8 in OpenCV's order.
 
         Raises
         ------
         TransformResultError
             If the result cannot be stored as an image. What the transform itself raises comes through.
         """
-        transform = self.load()
-        mx = import_mxnet()
-        channels = image.shape[2]
-        with ExitStack() as stack:
-            np_array, np_shape = self._np_semantics
-            if np_array or np_shape:
-                stack.enter_context(mx.util.np_shape(np_shape))
-                stack.enter_context(mx.util.np_array(np_array))
+        if self._whole is None:
+            self.load()
+        channels = 1 if image.ndim == 2 else image.shape[2]
+        if channels in self._channels:
+            try:
+                stepped = self._run_steps(image, full_size)
+            except OutOfReach:
+                return self._run_blocks([self._whole], image, index)
+            return self._run_blocks(self._rest, stepped, index) if self._rest else stepped
+        return self._run_blocks([self._whole], image, index)
+
+    def _run_steps(self, image: np.ndarray, full_size: Optional[Tuple[int, int]]) -> np.ndarray:
+        for number, step in enumerate(self._steps):
+            if number == 0 and full_size is not None and isinstance(step, Resize):
+                image = step.to(image, step.target(*full_size))
+            else:
+                image = step(image)
+        return image
+
+    def _run_blocks(self, blocks: Any, image: np.ndarray, index: int) -> np.ndarray:
+        image = np.ascontiguousarray(images.to_rgb(image))
+        with self._semantics():
             if self.is_random:
-                _seed_generators(mx, self._seed, index)
-            array = mx.nd.from_numpy(image)
-            result = transform(array.as_np_ndarray() if np_array else array)
-            if isinstance(result, mx.nd.NDArray):
+                _seed_generators(import_mxnet(), self._seed, index)
+            result = self._to_ndarray(image)
+            for block in blocks:
+                result = block(result)
+            if isinstance(result, import_mxnet().nd.NDArray):
                 result = result.asnumpy()
-        return to_uint8(result, channels, self._makes_tensors)
+        return images.to_bgr(to_uint8(result, image.shape[2], self._makes_tensors))
 
+    def _to_ndarray(self, image: np.ndarray) -> Any:
+        """An NDArray, of the kind that the caller of im2rec() works with, that shares the image's memory."""
+        array = import_mxnet().nd.from_numpy(image)
+        return array.as_np_ndarray() if self._np_semantics[0] else array
 
-def _all_of(transform: Any, stock: set, containers: set) -> bool:
-    """Whether it is a stock transform of these, with no hooks, or a container of nothing else."""
-    if type(transform) not in stock | containers or transform._forward_hooks or transform._forward_pre_hooks:
-        return False
-    return type(transform) in stock or all(_all_of(child, stock, containers) for child in transform._children.values())
+    @contextmanager
+    def _semantics(self) -> Iterator[None]:
+        """NumPy semantics, if the caller of im2rec() has them on; they are a matter of each thread and process."""
+        np_array, np_shape = self._np_semantics
+        if not (np_array or np_shape):
+            yield
+            return
+        mx = import_mxnet()
+        with mx.util.np_shape(np_shape), mx.util.np_array(np_array):
+            yield
 
 
 def _contains(transform: Any, kind: type) -> bool:
@@ -188,20 +248,19 @@ def to_uint8(result: Any, channels: int, makes_tensors: bool = False) -> np.ndar
         raise TransformResultError(
             f"the transform returned {result.dtype}, expected uint8 or float; end with transforms.Cast('uint8')"
         )
-    if result.dtype == np.float16:
+    if result.dtype not in (np.float32, np.float64):
         result = result.astype(np.float32)
-    if np.isnan(np.sum(result)) and np.isnan(result).any():
+    low, high = float(result.min()), float(result.max())
+    if low != low:
         raise TransformResultError("the transform returned a NaN")
     if not _is_channels_first(result.shape, channels, makes_tensors):
-        return np.rint(np.clip(result, 0, 255)).astype(np.uint8)
-    low, high = float(result.min()), float(result.max())
+        return np.atleast_3d(cv2.convertScaleAbs(np.clip(result, 0, 255)))
     if low < -_HALF_A_LEVEL or high > 1 + _HALF_A_LEVEL:
         raise TransformResultError(
             f"the transform returned a (C, H, W) tensor with values from {low:.4g} to {high:.4g}; only [0, 1] can be stored as "
             f"an image. Leave a Normalize that changes the range to the training script"
         )
-    levels = np.rint(np.clip(result * 255, 0, 255)).astype(np.uint8)
-    return np.ascontiguousarray(levels.transpose(1, 2, 0))
+    return np.atleast_3d(cv2.merge([cv2.convertScaleAbs(plane, alpha=255) for plane in result]))
 
 
 def _is_channels_first(shape: Tuple[int, ...], channels: int, makes_tensors: bool) -> bool:
@@ -216,7 +275,7 @@ def _is_channels_first(shape: Tuple[int, ...], channels: int, makes_tensors: boo
     return makes_tensors if first == last else first
 
 
-def _dumps(transform: Callable) -> bytes:
+def _dumps(transform: Any) -> bytes:
     """Pickle a transform, lambdas and local functions and Blocks that have already run included.
 
     A hybridized Block that has run holds a CachedOp, which is a pointer; it builds another where it finds None.

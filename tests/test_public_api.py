@@ -21,7 +21,7 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 FLOORS = [
     {"errors", "report", "header", "cpus", "progress"},
     {"imagefile", "listfile", "mxnet_compat", "parallel"},
-    {"images", "writer"},
+    {"images", "native", "writer"},
     {"transforms"},
     {"pack"},
 ]

@@ -1,0 +1,249 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""The plan and the plain NDArray path, compared bit for bit over every stock transform."""
+
+import pickle
+import random
+
+import cv2
+import mxnet as mx
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mxnet.gluon import nn
+from mxnet.gluon.data.vision import transforms
+
+from mxnet_im2rec.transforms import TransformPlan, _seed_generators, to_uint8
+
+SHAPES = [(1, 1), (1, 2), (2, 1), (1, 37), (41, 1), (2, 3), (3, 3), (7, 5), (64, 64), (101, 67), (66, 203), (480, 641)]
+
+
+def picture(height, width, channels, seed=0):
+    """Half a smooth picture, half noise."""
+    noise = np.random.RandomState(seed + height * 1000 + width).randint(0, 256, (height, width, channels)).astype(np.uint8)
+    rows, columns = np.mgrid[0:height, 0:width]
+    smooth = np.stack([rows * 3, columns * 2, rows + columns], axis=2)[:, :, :channels].astype(np.uint8)
+    return np.where((rows + columns)[:, :, None] % 7 < 4, smooth, noise)
+
+
+def plain(transform, image, index=0, seed=0):
+    """What the transform gives on NDArrays, or the error that it raises."""
+    rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if image.shape[2] == 3 else image
+    _seed_generators(mx, seed, index)
+    try:
+        result = transform(mx.nd.array(rgb, dtype="uint8")).asnumpy()
+        stored = to_uint8(result, image.shape[2], makes_tensors=has_totensor(transform))
+    except Exception as error:
+        return type(error)
+    return cv2.cvtColor(stored, cv2.COLOR_RGB2BGR) if stored.shape[2] == 3 else stored
+
+
+def has_totensor(block):
+    return isinstance(block, transforms.ToTensor) or any(map(has_totensor, getattr(block, "_children", {}).values()))
+
+
+def planned(plan, image, index=0):
+    try:
+        return np.atleast_3d(plan(image.copy(), index))
+    except Exception as error:
+        return type(error)
+
+
+def assert_same(make, image, is_native=None):
+    plan = TransformPlan(make(), seed=0)
+    if is_native is not None:
+        assert bool(plan._steps) is is_native
+    expected, found = plain(make(), image), planned(plan, image)
+    if isinstance(expected, type):
+        assert isinstance(found, type), f"{expected} on NDArrays, but the plan gave shape {found.shape}"
+    else:
+        assert not isinstance(found, type), found
+        assert found.shape == expected.shape
+        assert np.array_equal(found, expected)
+
+
+def compose(*blocks):
+    return transforms.Compose(list(blocks))
+
+
+RESIZES = [
+    (size, keep, interpolation)
+    for size in (1, 5, 64, 300, (7, 200), (300, 150))
+    for keep in (False, True)
+    for interpolation in (0, 1, 2, 3, 4)
+]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size, keep_ratio, interpolation", RESIZES)
+def test_resize(size, keep_ratio, interpolation, channels):
+    for height, width in SHAPES:
+        if keep_ratio and max(height, width) * 300 > 20_000 * min(height, width) and size == 300:
+            continue  # a strip of tens of thousands of pixels
+        image = picture(height, width, channels)
+        assert_same(lambda: compose(transforms.Resize(size, keep_ratio, interpolation)), image, is_native=interpolation != 2)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [1, 5, 64, 224, (200, 7), (64, 300)])
+@pytest.mark.parametrize("interpolation", [0, 1, 2, 3, 4, 9])
+def test_center_crop(size, interpolation, channels):
+    for height, width in SHAPES:
+        image = picture(height, width, channels)
+        assert_same(lambda: compose(transforms.CenterCrop(size, interpolation)), image, is_native=interpolation in (0, 1, 3, 4))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("box", [(0, 0, 1, 1), (0, 0, 5, 3), (10, 20, 30, 40), (500, 5, 100, 60), (-1, 0, 4, 4)])
+@pytest.mark.parametrize(
+    "size, interpolation", [(None, None), (16, 1), ((9, 31), 1), ((30, 20), 3), ((64, 64), 4), (8, 2), (8, None)]
+)
+def test_crop_resize(box, size, interpolation, channels):
+    for height, width in SHAPES:
+        assert_same(lambda: compose(transforms.CropResize(*box, size, interpolation)), picture(height, width, channels))
+
+
+TAILS = {
+    "ToTensor": lambda: [transforms.ToTensor()],
+    "Normalize(0, 1)": lambda: [transforms.ToTensor(), transforms.Normalize(0, 1)],
+    "Normalize of tuples": lambda: [transforms.ToTensor(), transforms.Normalize((0, 0, 0), (1, 1, 1))],
+    "Normalize of one": lambda: [transforms.ToTensor(), transforms.Normalize((0.0,), (1.0,))],
+    "two of them": lambda: [transforms.ToTensor(), transforms.Normalize(0, 1), transforms.Normalize(0.0, 1.0)],
+    "a real Normalize": lambda: [transforms.ToTensor(), transforms.Normalize(-0.1, 2.0)],
+    "too wide a Normalize": lambda: [transforms.ToTensor(), transforms.Normalize(0.5, 0.2)],
+    "Cast": lambda: [transforms.Cast("float32")],
+    "Cast to float16": lambda: [transforms.Cast("float16")],
+    "Cast and ToTensor": lambda: [transforms.Cast("float32"), transforms.ToTensor()],
+    "Normalize alone": lambda: [transforms.Normalize(0, 1)],
+    "nothing": list,
+}
+
+
+@pytest.mark.parametrize("tail", TAILS)
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_tails(tail, channels):
+    for height, width in SHAPES:
+        image = picture(height, width, 3)
+        image = image[:, :, :1] if channels == 1 else np.dstack([image, image[:, :, 0]]) if channels == 4 else image
+        if channels == 4:
+            plan = TransformPlan(compose(transforms.Resize((9, 8)), *TAILS[tail]()), seed=0)
+            rgba = cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA)
+            try:
+                result = compose(transforms.Resize((9, 8)), *TAILS[tail]())(mx.nd.array(rgba, dtype="uint8")).asnumpy()
+                expected = cv2.cvtColor(to_uint8(result, 4, "ToTensor" in tail), cv2.COLOR_RGBA2BGRA)
+            except Exception:
+                assert isinstance(planned(plan, image), type)
+            else:
+                assert np.array_equal(planned(plan, image), expected)
+        else:
+            assert_same(lambda: compose(transforms.Resize((9, 8)), *TAILS[tail]()), image)
+            assert_same(lambda: compose(*TAILS[tail](), *([] if tail != "nothing" else [transforms.CenterCrop(4)])), image)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: transforms.RandomColorJitter(0.4, 0.4, 0.4, 0.4),
+        lambda: transforms.RandomFlipLeftRight(),
+        lambda: transforms.RandomFlipTopBottom(),
+        lambda: transforms.RandomBrightness(0.3),
+        lambda: transforms.RandomContrast(0.3),
+        lambda: transforms.RandomSaturation(0.3),
+        lambda: transforms.RandomHue(0.3),
+        lambda: transforms.RandomLighting(0.3),
+        lambda: transforms.RandomResizedCrop(20),
+        lambda: transforms.RandomApply(compose(transforms.RandomHue(0.3)), p=0.5),
+        lambda: compose(transforms.ToTensor(), transforms.Rotate(30)),
+        lambda: compose(transforms.ToTensor(), transforms.RandomRotation((-30, 30))),
+    ],
+)
+def test_random_transforms_after_a_native_prefix_draw_the_same(make):
+    image = picture(60, 90, 3)
+
+    def whole():
+        return compose(transforms.Resize((50, 40)), transforms.CenterCrop(36), make())
+
+    plan = TransformPlan(whole(), seed=7)
+    copy = pickle.loads(pickle.dumps(plan))
+    assert len(plan._steps) == 2
+    for index in range(12):
+        state = random.getstate()
+        expected = plain(whole(), image, index, seed=7)
+        random.setstate(state)
+        assert not isinstance(expected, type)
+        assert np.array_equal(planned(plan, image, index), expected)
+        assert np.array_equal(planned(copy, image, index), expected)
+
+
+class OwnResize(transforms.Resize):
+    pass
+
+
+def hooked():
+    block = transforms.Resize(5)
+    block.register_forward_pre_hook(lambda *arguments: None)
+    return block
+
+
+def patched():
+    block = transforms.Resize(5)
+    block.hybrid_forward = lambda ops, x: ops.image.resize(x, 6, False, 1)
+    return block
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: OwnResize(5), hooked, patched, lambda: transforms.Resize(5.5), lambda: transforms.Resize("a")]
+)
+def test_what_is_not_the_stock_transform_is_never_taken_for_it(make):
+    assert_same(lambda: compose(make()), picture(20, 30, 3), is_native=False)
+
+
+def test_nested_containers_are_looked_into():
+    def make():
+        inner = nn.HybridSequential()
+        inner.add(transforms.Resize(20, keep_ratio=True), transforms.ToTensor())
+        return compose(transforms.CenterCrop(50), compose(inner), transforms.Normalize(0, 1))
+
+    plan = TransformPlan(make(), seed=0)
+    assert len(plan._steps) == 2 and plan._rest == []
+    assert_same(make, picture(70, 90, 3))
+
+
+def test_an_opencv_that_does_otherwise_is_not_used(monkeypatch):
+    true_resize = cv2.resize
+    monkeypatch.setattr(cv2, "resize", lambda *args, **options: true_resize(*args, **options) ^ 1)
+    plan = TransformPlan(compose(transforms.Resize(20)), seed=0)
+    assert plan._steps == []
+    monkeypatch.undo()
+    image = picture(30, 40, 3)
+    assert np.array_equal(planned(plan, image), plain(compose(transforms.Resize(20)), image))
+
+
+sizes = st.one_of(st.integers(1, 90), st.tuples(st.integers(1, 90), st.integers(1, 90)))
+interpolations = st.sampled_from([0, 1, 2, 3, 4])
+blocks = st.one_of(
+    st.builds(transforms.Resize, sizes, st.booleans(), interpolations),
+    st.builds(transforms.CenterCrop, sizes, interpolations),
+    st.builds(
+        transforms.CropResize,
+        st.integers(0, 20),
+        st.integers(0, 20),
+        st.integers(1, 60),
+        st.integers(1, 60),
+        st.one_of(st.none(), sizes),
+        st.sampled_from([0, 1, 3, 4]),
+    ),
+)
+tails = st.sampled_from(sorted(TAILS))
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(blocks, min_size=1, max_size=3), tails, st.integers(1, 120), st.integers(1, 120), st.sampled_from([1, 3]))
+def test_any_compose_of_any_image(chosen, tail, height, width, channels):
+    image = picture(height, width, channels)
+    make = lambda: compose(*chosen, *TAILS[tail]())  # noqa: E731
+    first = planned(TransformPlan(make(), seed=0), image)
+    if not isinstance(first, type) and first.size > 4_000_000:
+        return  # a narrow strip made very long
+    assert_same(make, image)
