@@ -12,8 +12,6 @@ import struct
 from typing import Sequence
 
 MAX_INDEX = 2**64 - 1
-MAX_RECORD_BYTES = 2**29 - 1
-"""The longest record, header and labels and image together: RecordIO keeps its length in 29 bits (dmlc-core, recordio.h)."""
 
 _HEADER = struct.Struct("<IfQQ")
 _FLOAT32 = struct.Struct("<f")

@@ -151,19 +151,21 @@ def _are_sizes(values: Any, lengths: Tuple[int, ...]) -> bool:
     return isinstance(values, (tuple, list)) and len(values) in lengths and all(type(each) is int and each > 0 for each in values)
 
 
-def undone_by_storing(blocks: Sequence[Any], stock: Any) -> Tuple[int, ...]:
-    """For how many channels these blocks, at the end of a transform, leave every level what it was: ToTensor divides by 255
-    and storing multiplies, a Normalize of mean 0 and deviation 1 changes nothing. Empty where they do more."""
-    if not blocks or not _is_plain(blocks[0], [stock.ToTensor]):
-        return ()
+def undone_by_storing(blocks: Sequence[Any], stock: Any) -> Tuple[int, Tuple[int, ...]]:
+    """How many of the last blocks leave every level of a uint8 image what it was, once it is stored, and for which channels.
+
+    ToTensor divides by 255 and storing multiplies; a Normalize of mean 0 and deviation 1 changes nothing.
+    """
     channels: Tuple[int, ...] = (1, 3)
-    for block in blocks[1:]:
+    for count, block in enumerate(reversed(blocks), 1):
+        if _is_plain(block, [stock.ToTensor]):
+            return count, channels
         if not _is_plain(block, [stock.Normalize]):
-            return ()
+            break
         for value, neutral in ((block._mean, 0), (block._std, 1)):
             values = value if isinstance(value, (tuple, list)) else (value,)
             if len(values) not in (1, 3) or any(each != neutral for each in values):
-                return ()
+                return 0, (1, 3)
             if len(values) == 3:
                 channels = (3,)  # MXNet refuses it for grey
-    return channels
+    return 0, (1, 3)

@@ -12,17 +12,15 @@ import time
 from contextlib import ExitStack
 from typing import Any, Callable, Iterable, List, Optional, Sequence, Tuple, Union
 
-import cv2
-
-from . import imagefile, images
+from . import images
 from .cpus import usable_cpus
-from .errors import EmptyDatasetError, ErrorLimitExceeded, ImageError
-from .header import MAX_RECORD_BYTES, pack_header
+from .errors import EmptyDatasetError, ErrorLimitExceeded
 from .listfile import ListEntry, count_entries, read_list
-from .parallel import ProcessPool, SerialPool, ordered_map
+from .parallel import ProcessPool, SerialPool, ThreadPool, ordered_map
 from .progress import Progress, open_progress
 from .report import Failure, PackReport
-from .transforms import TransformPlan, generators_kept
+from .worker import InProcess, Packer
+from .writer import RecordWriter
 
 _log = logging.getLogger("mxnet_im2rec")
 
@@ -67,6 +65,8 @@ def im2rec(
         in [0, 1], as ``ToTensor`` makes it. None decodes and encodes again.
     num_workers : int, optional
         Worker processes. None takes the CPUs that this process may use, less one, at least one. 0 works in the calling process.
+        With ``pass_through`` nothing is computed: None is 0, which is the fastest where the files are in memory or on a fast
+        disk, and any other number is that of threads which read ahead.
     batch_size : int
         How many records are in flight at most, from being read from the list to being written.
     pack_labels : bool
@@ -132,7 +132,7 @@ def im2rec(
     """
     started = time.monotonic()
     rec_path, idx_path = _output_paths(output_path, list_file)
-    packer = _Packer(
+    packer = Packer(
         root=_root_folder(root, list_file),
         transformations=transformations,
         seed=_whole_number("seed", seed, None),
@@ -141,7 +141,9 @@ def im2rec(
         quality=quality,
         pass_through=pass_through,
     )
-    num_workers = max(usable_cpus() - 1, 1) if num_workers is None else _whole_number("num_workers", num_workers, 0)
+    if num_workers is None:
+        num_workers = 0 if pass_through else max(usable_cpus() - 1, 1)
+    num_workers = _whole_number("num_workers", num_workers, 0)
     batch_size = _whole_number("batch_size", batch_size, 1)
     if error_limit is not None:
         error_limit = _whole_number("error_limit", error_limit, 0)
@@ -152,9 +154,9 @@ def im2rec(
     with ExitStack() as stack:
         with images.one_thread():
             pool = stack.enter_context(_open_pool(packer, num_workers, mp_context))
-        from .writer import RecordWriter  # loads MXNet, while the workers are starting
-
-        with RecordWriter(rec_path, idx_path) as writer, open_progress(progress, lambda: _count(list_file)) as tell:
+        # MXNet is loaded only now, if it is not yet: the workers work already. Copying would be done before MXNet is loaded.
+        writer = RecordWriter(rec_path, idx_path, through_mxnet=not pass_through)
+        with writer, open_progress(progress, lambda: _count(list_file)) as tell:
             results = ordered_map(pool, entries, chunk_size=_CHUNK_ENTRIES, max_items=batch_size, max_bytes=_BYTES_IN_FLIGHT)
             for entry, result in results:
                 if isinstance(result, Failure):
@@ -171,104 +173,11 @@ def im2rec(
     return PackReport(rec_path, idx_path, num_records, writer.num_bytes, tuple(failures), time.monotonic() - started)
 
 
-class _Packer:
-    """What a worker does with one entry: read, check, decode, transform, encode, put the header on. Can be pickled."""
-
-    def __init__(
-        self,
-        *,
-        root: str,
-        transformations: Optional[Callable],
-        seed: int,
-        color: int,
-        encoding: str,
-        quality: int,
-        pass_through: bool,
-    ) -> None:
-        if color not in (1, 0, -1):
-            raise ValueError(f"color must be 1 (RGB), 0 (grey) or -1 (as stored), not {color!r}")
-        if pass_through and transformations is not None:
-            raise ValueError("pass_through stores the files unchanged and takes no transformations; give one or the other")
-        self._root = root
-        self._plan = None if transformations is None else TransformPlan(transformations, seed)
-        self._color = int(color)
-        self._encoding = encoding
-        self._parameters = images.encoder_parameters(encoding, quality)
-        self._pass_through = bool(pass_through)
-
-    @property
-    def is_random(self) -> bool:
-        return self._plan is not None and self._plan.is_random
-
-    def prepare(self) -> None:
-        """Make a worker process ready: one thread each, since there is a process for every core."""
-        os.environ["OMP_NUM_THREADS"] = "1"  # for an MXNet that is loaded only now; one that was forked sees to it itself
-        if cv2.getNumThreads() != 1:  # not in a worker that was forked
-            cv2.setNumThreads(1)
-        if self._plan is not None:
-            self._plan.load()
-
-    def __call__(self, entry: Union[ListEntry, Failure]) -> Union[bytes, Failure]:
-        """The packed record, or why there is none. A Failure of reading the list passes through, to keep its place."""
-        if isinstance(entry, Failure):
-            return entry
-        stage = "read"
-        try:
-            with open(os.path.join(self._root, entry.path), "rb") as stream:
-                data = stream.read()
-            if not data:
-                raise ImageError(f"the file is empty: {stream.name!r}")
-            stage = "decode"
-            if self._pass_through:
-                imagefile.check_readable_by_mxnet(data)
-            else:
-                image = images.decode(data, self._color)
-                if self._plan is not None:
-                    stage = "transform"
-                    image = self._plan(images.to_8_bits(image), entry.index)
-                stage = "encode"
-                data = images.encode(image, self._encoding, self._parameters)
-            stage = "pack"
-            return _pack(entry, data)
-        except (Exception, SystemExit) as error:  # whatever a transform raises is this image's failure, not the run's
-            return Failure(entry.line, entry.index, entry.path, stage, _reason(error))
-
-
-class _InProcess:
-    """A packer's work in the calling process, which leaves the caller's random generators alone."""
-
-    def __init__(self, packer: _Packer) -> None:
-        self._packer = packer
-
-    def __call__(self, entry: Union[ListEntry, Failure]) -> Union[bytes, Failure]:
-        with generators_kept():
-            return self._packer(entry)
-
-
-def _pack(entry: ListEntry, data: bytes) -> bytes:
-    header = pack_header(entry.index, entry.labels)
-    size = len(header) + len(data)
-    if size > MAX_RECORD_BYTES:
-        raise ImageError(
-            f"the record would have {size:,} bytes, RecordIO's limit is {MAX_RECORD_BYTES:,}; make the image smaller"
-        )
-    return header + data
-
-
-def _reason(error: BaseException) -> str:
-    """An error as one line. Our own say it all; of others the type is part of what they say."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename!r}" if error.filename else error.strerror
-    lines = [line.strip() for line in str(error).splitlines() if line.strip() and "Stack trace" not in line]
-    text = " ".join(lines)[:500]
-    if isinstance(error, ValueError) and type(error).__module__.startswith("mxnet_im2rec"):
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _open_pool(packer: _Packer, num_workers: int, mp_context: Any) -> Union[SerialPool, ProcessPool]:
+def _open_pool(packer: Packer, num_workers: int, mp_context: Any) -> Union[SerialPool, ThreadPool, ProcessPool]:
     if num_workers == 0:
-        return SerialPool(_InProcess(packer) if packer.is_random else packer)
+        return SerialPool(InProcess(packer) if packer.is_random else packer)
+    if packer.pass_through:
+        return ThreadPool(packer, num_workers)
     context = multiprocessing.get_context(mp_context) if mp_context is None or isinstance(mp_context, str) else mp_context
     return ProcessPool(packer, num_workers, context, name_of=lambda entry: str(entry.path))
 

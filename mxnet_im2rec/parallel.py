@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""An ordered, bounded map over worker processes, or none. Knows nothing of images: items in, bytes or other values out.
+"""An ordered, bounded map over worker processes, threads, or neither. Knows nothing of images.
 
 A pool takes chunks of items and gives back results in any order; :func:`ordered_map` bounds what is under way and puts it in
 order. Every worker has pipes of its own and shares no lock or queue with another, so one that dies, at whatever moment,
@@ -20,6 +20,7 @@ from collections import deque
 from contextlib import suppress
 from itertools import islice
 from multiprocessing.connection import Connection, wait
+from queue import SimpleQueue
 from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from .errors import WorkerDiedError
@@ -42,7 +43,7 @@ def ordered_map(pool: Any, items: Iterable[Any], *, chunk_size: int, max_items: 
 
     Parameters
     ----------
-    pool : SerialPool or ProcessPool
+    pool : SerialPool, ThreadPool or ProcessPool
         Where the work is done.
     items : iterable
         Read as far as is needed to keep the workers busy.
@@ -122,6 +123,63 @@ class SerialPool:
         """Do the next item's work."""
         ticket, item = self._waiting.popleft()
         return [(ticket, [self._work(item)])]
+
+
+class ThreadPool:
+    """Worker threads, for work that waits more than it computes, such as reading files: what they give needs no copy.
+
+    Parameters
+    ----------
+    work : callable
+        From an item to its result.
+    num_workers : int
+        How many threads.
+    """
+
+    def __init__(self, work: Callable[[Any], Any], num_workers: int) -> None:
+        self._work = work
+        self._inbox: SimpleQueue = SimpleQueue()
+        self._outbox: SimpleQueue = SimpleQueue()
+        self._under_way = 0  # chunks given out, and not collected
+        self._leaving = False
+        self._threads = [threading.Thread(target=self._work_until_told, daemon=True) for _ in range(num_workers)]
+        self.capacity = num_workers * _CHUNKS_A_WORKER
+
+    def __enter__(self) -> ThreadPool:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._leaving = True
+        for _ in self._threads:
+            self._inbox.put(None)
+        for thread in self._threads:
+            thread.join(_GO_SECONDS)  # one that hangs in a system call ends with the process
+
+    def _work_until_told(self) -> None:
+        for ticket, chunk in iter(self._inbox.get, None):
+            try:
+                results = [self._work(item) for item in chunk if not self._leaving]
+            except BaseException as error:  # raised again by collect(), in the caller's thread
+                self._outbox.put((ticket, error))
+            else:
+                self._outbox.put((ticket, results))
+
+    def has_room(self) -> bool:
+        return self._under_way < self.capacity
+
+    def submit(self, ticket: int, chunk: Sequence[Any]) -> None:
+        self._under_way += 1
+        self._inbox.put((ticket, chunk))
+
+    def collect(self) -> List[Tuple[int, List[Any]]]:
+        """Wait for the results of any chunk; raise what the work has raised."""
+        ticket, results = self._outbox.get()
+        if isinstance(results, BaseException):
+            raise results
+        self._under_way -= 1
+        return [(ticket, results)]
 
 
 class _Worker:

@@ -68,12 +68,13 @@ class TransformPlan:
         self._steps = native_prefix(blocks, stock)
         if not all(self._agree(step, block) for step, block in zip(self._steps, blocks)):
             self._steps = []
-        self._rest: Optional[List[Callable]] = blocks[len(self._steps) :] if self._steps else [transformations]
-        self._channels: Tuple[int, ...] = (1, 3)
-        """How many channels an image must have for the steps and the rest to serve; another one goes through the whole."""
-        undone_for = undone_by_storing(blocks[len(self._steps) :], stock)
-        if undone_for:
-            self._rest, self._channels = [], undone_for
+        rest = blocks[len(self._steps) :]
+        tail, self._channels = undone_by_storing(rest, stock)
+        """How many channels an image must have for the parts to serve; another one goes through the whole."""
+        self._middle: Optional[List[Callable]] = rest[: len(rest) - tail]
+        self._tail: Optional[List[Callable]] = rest[len(rest) - tail :]
+        if not self._steps and not tail:
+            self._middle = [transformations]  # as the caller has put it together
         self._pickled: Optional[bytes] = None
 
     def _agree(self, step: Step, block: Callable) -> bool:
@@ -95,8 +96,8 @@ class TransformPlan:
     def __getstate__(self) -> dict:
         state = dict(self.__dict__)
         if self._pickled is None:
-            state["_pickled"] = _dumps((self._whole, self._rest))
-        state["_whole"] = state["_rest"] = None
+            state["_pickled"] = _dumps((self._whole, self._middle, self._tail))
+        state["_whole"] = state["_middle"] = state["_tail"] = None
         return state
 
     def load(self) -> None:
@@ -104,7 +105,7 @@ class TransformPlan:
         if self._whole is None:
             import_mxnet()
             assert self._pickled is not None
-            self._whole, self._rest = pickle.loads(self._pickled)
+            self._whole, self._middle, self._tail = pickle.loads(self._pickled)
 
     def target_size(self, height: int, width: int) -> Optional[Tuple[int, int]]:
         """The (width, height) that the first step makes of an image; None if the plan does not begin with a resize."""
@@ -140,9 +141,9 @@ class TransformPlan:
             try:
                 stepped = self._run_steps(image, full_size)
             except OutOfReach:
-                return self._run_blocks([self._whole], image, index)
-            return self._run_blocks(self._rest, stepped, index) if self._rest else stepped
-        return self._run_blocks([self._whole], image, index)
+                return self._run_blocks([self._whole], [], image, index)
+            return self._run_blocks(self._middle, self._tail, stepped, index) if self._middle else stepped
+        return self._run_blocks([self._whole], [], image, index)
 
     def _run_steps(self, image: np.ndarray, full_size: Optional[Tuple[int, int]]) -> np.ndarray:
         for number, step in enumerate(self._steps):
@@ -152,7 +153,8 @@ class TransformPlan:
                 image = step(image)
         return image
 
-    def _run_blocks(self, blocks: Any, image: np.ndarray, index: int) -> np.ndarray:
+    def _run_blocks(self, blocks: Any, tail: Any, image: np.ndarray, index: int) -> np.ndarray:
+        """Run transforms on an NDArray; those of the tail, which storing undoes, only if what they get is not stored as it is."""
         image = np.ascontiguousarray(images.to_rgb(image))
         with self._semantics():
             if self.is_random:
@@ -160,6 +162,9 @@ class TransformPlan:
             result = self._to_ndarray(image)
             for block in blocks:
                 result = block(result)
+            if not _is_stored_as_it_is(result, self._channels):
+                for block in tail:
+                    result = block(result)
             if isinstance(result, import_mxnet().nd.NDArray):
                 result = result.asnumpy()
         return images.to_bgr(to_uint8(result, image.shape[2], self._makes_tensors))
@@ -179,6 +184,12 @@ class TransformPlan:
         mx = import_mxnet()
         with mx.util.np_shape(np_shape), mx.util.np_array(np_array):
             yield
+
+
+def _is_stored_as_it_is(result: Any, channels: Tuple[int, ...]) -> bool:
+    return (
+        getattr(result, "dtype", None) == np.uint8 and result.ndim == 3 and result.shape[2] in channels and 0 not in result.shape
+    )
 
 
 def _contains(transform: Any, kind: type) -> bool:

@@ -5,12 +5,13 @@
 import multiprocessing
 import os
 import signal
+import threading
 
 import pytest
 from helpers import children_left
 
 from mxnet_im2rec import WorkerDiedError
-from mxnet_im2rec.parallel import ProcessPool, SerialPool, ordered_map
+from mxnet_im2rec.parallel import ProcessPool, SerialPool, ThreadPool, ordered_map
 
 
 class Work:
@@ -34,6 +35,8 @@ class Work:
 def open_pool(name):
     if name == "serial":
         return SerialPool(Work())
+    if name == "threads":
+        return ThreadPool(Work(), 3)
     method, workers = name.split("-")
     return ProcessPool(Work(), int(workers), multiprocessing.get_context(method))
 
@@ -42,7 +45,7 @@ def run(pool, items, chunk_size=4, max_items=64, max_bytes=1 << 20):
     return ordered_map(pool, items, chunk_size=chunk_size, max_items=max_items, max_bytes=max_bytes)
 
 
-ALL = ["serial", "fork-1", "fork-3", "spawn-2", "forkserver-1"]
+ALL = ["serial", "threads", "fork-1", "fork-3", "spawn-2", "forkserver-1"]
 FORKS = ["fork-1", "fork-3"]
 
 
@@ -55,13 +58,13 @@ def test_results_come_in_order_with_their_items(name, chunk_size, max_items):
     assert not children_left()
 
 
-@pytest.mark.parametrize("name", ["serial", *FORKS])
+@pytest.mark.parametrize("name", ["serial", "threads", *FORKS])
 def test_no_items_no_results(name):
     with open_pool(name) as pool:
         assert list(run(pool, [])) == []
 
 
-@pytest.mark.parametrize("name", ["serial", *FORKS])
+@pytest.mark.parametrize("name", ["serial", "threads", *FORKS])
 def test_the_source_is_read_no_further_than_the_bound(name):
     taken = []
     source = (taken.append(number) or number for number in range(300))
@@ -82,7 +85,7 @@ def test_results_in_flight_are_bounded_in_bytes():
     assert most <= 3 + 1 + 12
 
 
-@pytest.mark.parametrize("name", ["serial", *FORKS])
+@pytest.mark.parametrize("name", ["serial", "threads", *FORKS])
 def test_large_items_and_large_results_do_not_block_each_other(name):
     items = [str(number) * 300_000 for number in range(40)]
     with open_pool(name) as pool:
@@ -126,12 +129,20 @@ def test_an_exception_of_the_work_itself_arrives_with_its_traceback(name):
     assert not children_left()
 
 
-@pytest.mark.parametrize("name", ALL[:3])
+@pytest.mark.parametrize("name", ["serial", "threads"])
+def test_an_exception_of_the_work_in_this_process_is_raised_as_it_is(name):
+    with pytest.raises(ZeroDivisionError, match="on purpose"), open_pool(name) as pool:
+        list(run(pool, [1, 2, "raise", 3]))
+
+
+@pytest.mark.parametrize("name", ALL[:4])
 def test_leaving_early_leaves_no_worker(name):
+    threads = threading.active_count()
     with open_pool(name) as pool:
         for _ in run(pool, range(1000)):
             break
     assert not children_left()
+    assert threading.active_count() == threads
 
 
 def test_many_workers_end_by_themselves():

@@ -19,10 +19,11 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 
 # Lower rooms know nothing of higher ones, nor of their neighbours.
 FLOORS = [
-    {"errors", "report", "header", "cpus", "progress"},
+    {"errors", "report", "framing", "header", "cpus", "progress"},
     {"imagefile", "listfile", "mxnet_compat", "parallel"},
     {"images", "native", "writer"},
     {"transforms"},
+    {"worker"},
     {"pack"},
 ]
 

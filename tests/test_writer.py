@@ -29,6 +29,12 @@ PREVIOUS = {
 each_previous = pytest.mark.parametrize("previous", list(PREVIOUS.values()), ids=list(PREVIOUS))
 
 
+@pytest.fixture(autouse=True, params=["through MXNet", "without MXNet"])
+def both_ways(request, monkeypatch):
+    """Every test of this file runs for both ways of writing."""
+    monkeypatch.setattr(RecordWriter.__init__, "__defaults__", (request.param == "through MXNet",))
+
+
 def put(folder, files):
     for name, data in files.items():
         (folder / name).write_bytes(data)
