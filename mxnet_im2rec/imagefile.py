@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, Optional, Sequence, Tuple
 
 from .errors import ImageError
 
@@ -69,20 +69,43 @@ def check_whole(data: bytes) -> None:
         If the file stops before its end marker (JPEG: EOI, ITU-T T.81 B.1.1.3; PNG: the IEND chunk).
     """
     if data.startswith(b"\xff\xd8\xff"):
-        _check_jpeg_end(data)
+        _walk_jpeg(data)
     elif data.startswith(b"\x89PNG\r\n\x1a\n"):
         _check_png_end(data)
 
 
 # The next marker in entropy-coded data, where ff 00 is a data byte and ff d0 to ff d7 are restart markers.
 _MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
-_EOI, _SOS, _NO_LENGTH = 0xD9, 0xDA, frozenset([0x01, 0xD8, *range(0xD0, 0xD8)])
+_EXIF = b"Exif\0\0"
+_APP1, _EOI, _SOS, _NO_LENGTH = 0xE1, 0xD9, 0xDA, frozenset([0x01, 0xD8, *range(0xD0, 0xD8)])
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _FRAMES_DECODED = frozenset([0xC0, 0xC1, 0xC2, 0xC9, 0xCA])  # all but lossless and hierarchical
 
 
-def _check_jpeg_end(data: bytes, frames: Optional[List[bytes]] = None) -> None:
-    """Walk the markers up to EOI, by the lengths of the segments, so that the EOI of an embedded thumbnail does not count."""
+def jpeg_size(data: bytes) -> Optional[Tuple[int, int]]:
+    """The (height, width) in pixels that a whole JPEG has after its EXIF orientation is applied; None if it has no frame."""
+    segments = _walk_jpeg(data)
+    frame = next((segment for marker, segment in segments.items() if marker in _FRAMES), b"")
+    if len(frame) < 7:
+        return None
+    height, width = struct.unpack_from(">HH", frame, 3)
+    return (width, height) if _jpeg_orientation(segments.get(_APP1, b"")) >= 5 else (height, width)
+
+
+def _jpeg_orientation(app1: bytes) -> int:
+    """The EXIF orientation, 1 to 8; from 5 on, rows and columns change places."""
+    if not app1:
+        return 1
+    try:
+        return _read_tiff_tags(app1[2 + len(_EXIF) :]).get("orientation", [1])[0]
+    except struct.error:  # damaged EXIF; OpenCV passes it over too
+        return 1
+
+
+def _walk_jpeg(data: bytes) -> Dict[int, bytes]:
+    """The first segment of each marker, its length included. Walks up to EOI by the lengths of the segments, so that the EOI of
+    an embedded thumbnail does not count."""
+    segments: Dict[int, bytes] = {}
     position = 2
     while True:
         match = _MARKER.search(data, position)
@@ -90,15 +113,15 @@ def _check_jpeg_end(data: bytes, frames: Optional[List[bytes]] = None) -> None:
             raise ImageError(f"the JPEG is truncated: it stops after {len(data)} bytes without its end marker")
         marker, position = data[match.end() - 1], match.end()
         if marker == _EOI:
-            return
+            return segments
         if marker in _NO_LENGTH:
             continue
         length = int.from_bytes(data[position : position + 2], "big")
-        if marker in _FRAMES and frames is not None:
-            frames.append(data[position - 1 : position + length])
+        if marker != _APP1 or data.startswith(_EXIF, position + 2):  # others use APP1 too, and may come first
+            segments.setdefault(marker, data[position : position + length])
         position += max(length, 2)
         if marker == _SOS and data.endswith(b"\xff\xd9") and position <= len(data) - 2:
-            return  # in the scan ff d9 is nothing but the end; this spares a search through the data
+            return segments  # in the scan ff d9 is nothing but the end; this spares a search through the data
 
 
 def _check_png_end(data: bytes, check_sums: bool = False) -> None:
@@ -143,11 +166,10 @@ def check_readable_by_mxnet(data: bytes) -> None:
 
 
 def _check_jpeg_variety(data: bytes) -> None:
-    frames: List[bytes] = []
-    _check_jpeg_end(data, frames)
-    if not frames or len(frames[0]) < 8:
+    frames = [(marker, segment) for marker, segment in _walk_jpeg(data).items() if marker in _FRAMES]
+    if not frames or len(frames[0][1]) < 7:
         raise ImageError("the JPEG has no frame header")
-    kind, precision = frames[0][0], frames[0][3]
+    kind, precision = frames[0][0], frames[0][1][2]
     if kind not in _FRAMES_DECODED or precision != 8:
         what = f"frame type SOF{kind - 0xC0}, {precision} bits a sample"
         raise ImageError(f"MXNet decodes baseline and progressive JPEGs of 8 bits, this one is {what}; convert it")
@@ -171,6 +193,7 @@ _TIFF_NAMES = {
     259: "compression",
     262: "photometric",
     273: "offsets",
+    274: "orientation",
     279: "counts",
     324: "offsets",
     325: "counts",

@@ -8,14 +8,21 @@ Arrays are in OpenCV's channel order here: (H, W, 3) BGR, (H, W, 4) BGRA, (H, W)
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import Iterator, List
+from typing import Callable, Iterator, List, Optional, Tuple
 
 import cv2
 import numpy as np
 
+from . import imagefile
 from .errors import ImageError
-from .imagefile import check_whole, describe
 
+Decoded = Tuple[np.ndarray, Optional[Tuple[int, int]]]
+
+_REDUCED_FLAGS = {  # the scale: the flags for grey and for colour
+    8: (cv2.IMREAD_REDUCED_GRAYSCALE_8, cv2.IMREAD_REDUCED_COLOR_8),
+    4: (cv2.IMREAD_REDUCED_GRAYSCALE_4, cv2.IMREAD_REDUCED_COLOR_4),
+    2: (cv2.IMREAD_REDUCED_GRAYSCALE_2, cv2.IMREAD_REDUCED_COLOR_2),
+}
 _DECODE_FLAGS = {1: cv2.IMREAD_COLOR, 0: cv2.IMREAD_GRAYSCALE, -1: cv2.IMREAD_UNCHANGED}
 
 
@@ -55,16 +62,48 @@ def decode(data: bytes, color: int) -> np.ndarray:
     ImageError
         If the file is truncated or cannot be decoded.
     """
-    check_whole(data)
+    imagefile.check_whole(data)
+    return _decode(data, _DECODE_FLAGS[color])
+
+
+def _decode(data: bytes, flags: int) -> np.ndarray:
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), _DECODE_FLAGS[color])
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
-        raise ImageError(f"OpenCV cannot decode this {describe(data)}: {error.err}") from None
+        raise ImageError(f"OpenCV cannot decode this {imagefile.describe(data)}: {error.err}") from None
     if image is None:
-        raise ImageError(f"OpenCV cannot decode it: {describe(data)}, damaged or of a kind it does not know")
+        raise ImageError(f"OpenCV cannot decode it: {imagefile.describe(data)}, damaged or of a kind it does not know")
     if image.dtype not in (np.uint8, np.uint16):
         raise ImageError(f"its pixels are {image.dtype}; only images of 8 or 16 bits can be packed")
     return image
+
+
+def decode_smaller(data: bytes, color: int, target_size: Callable[[int, int], Optional[Tuple[int, int]]]) -> Decoded:
+    """Decode an image file; a JPEG that is to be made smaller, at the smallest scale of its DCT that is not below the target.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    color : {1, 0, -1}
+        As in :func:`decode`; with -1 nothing is decoded smaller.
+    target_size : callable
+        From the (height, width) of the whole image to the (width, height) that it is to have, or None.
+
+    Returns
+    -------
+    numpy.ndarray
+        As from :func:`decode`.
+    (int, int) or None
+        The (height, width) of the whole image, if it was decoded smaller.
+    """
+    size = imagefile.jpeg_size(data) if color >= 0 and imagefile.sniff(data) == "JPEG" else None
+    target = target_size(*size) if size is not None else None
+    if size is not None and target is not None:
+        for scale, flags in _REDUCED_FLAGS.items():
+            if -(-size[1] // scale) >= target[0] and -(-size[0] // scale) >= target[1]:
+                return _decode(data, flags[color]), size
+    return decode(data, color), None
 
 
 def to_8_bits(image: np.ndarray) -> np.ndarray:

@@ -46,6 +46,7 @@ def im2rec(
     seed: int = 0,
     progress: Progress = None,
     mp_context: Any = None,
+    fast_decode: bool = False,
 ) -> PackReport:
     """Pack the images of a list into a RecordIO dataset, a .rec with its .idx.
 
@@ -92,6 +93,10 @@ def im2rec(
     mp_context : str or multiprocessing context, optional
         How workers start: ``'fork'``, ``'spawn'`` or ``'forkserver'``. By default the platform's way, or what
         ``multiprocessing.set_start_method`` chose.
+    fast_decode : bool
+        Where the transformations begin with a ``Resize``, decode JPEGs at 1/2, 1/4 or 1/8 of their size, the smallest that is
+        not below the resized one. Much faster for large photos. Pixels differ from those of a full decode, by how much
+        ``benchmarks/README.md`` tells; so it is off by default.
 
     Returns
     -------
@@ -140,6 +145,7 @@ def im2rec(
         encoding=encoding,
         quality=quality,
         pass_through=pass_through,
+        fast_decode=fast_decode,
     )
     if num_workers is None:
         num_workers = 0 if pass_through else max(usable_cpus() - 1, 1)

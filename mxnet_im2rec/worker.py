@@ -35,6 +35,7 @@ class Packer:
         encoding: str,
         quality: int,
         pass_through: bool,
+        fast_decode: bool,
     ) -> None:
         if color not in (1, 0, -1):
             raise ValueError(f"color must be 1 (RGB), 0 (grey) or -1 (as stored), not {color!r}")
@@ -46,6 +47,7 @@ class Packer:
         self._encoding = encoding
         self._parameters = images.encoder_parameters(encoding, quality)
         self.pass_through = bool(pass_through)
+        self._fast_decode = bool(fast_decode)
 
     @property
     def is_random(self) -> bool:
@@ -74,16 +76,21 @@ class Packer:
             if self.pass_through:
                 imagefile.check_readable_by_mxnet(data)
             else:
-                image = images.decode(data, self._color)
+                image, full_size = self._decode(data)
                 if self._plan is not None:
                     stage = "transform"
-                    image = self._plan(images.to_8_bits(image), entry.index)
+                    image = self._plan(images.to_8_bits(image), entry.index, full_size)
                 stage = "encode"
                 data = images.encode(image, self._encoding, self._parameters)
             stage = "pack"
             return _pack(entry, data)
         except (Exception, SystemExit) as error:  # whatever a transform raises is this image's failure, not the run's
             return Failure(entry.line, entry.index, entry.path, stage, _reason(error))
+
+    def _decode(self, data: bytes) -> images.Decoded:
+        if self._fast_decode and self._plan is not None:
+            return images.decode_smaller(data, self._color, self._plan.target_size)
+        return images.decode(data, self._color), None
 
 
 def _keep_freed_memory() -> None:
