@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
 import traceback
 import warnings
@@ -25,12 +26,16 @@ from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optiona
 
 from .errors import WorkerDiedError
 
+if sys.platform == "linux":
+    import fcntl
+
 _CHUNKS_A_WORKER = 2  # one that it works on, and one that waits, so that it never does
 _FLUSH_BYTES = 8 << 20  # a worker sends what it has when it is this much, even in the middle of a chunk
 _SMALL_MESSAGE = 4096  # fits into any pipe's buffer: can be sent to a worker that is not reading
 _LOOK_SECONDS = 1.0  # how often to look after workers whose end no pipe tells
 _GO_SECONDS = 5.0  # how long a worker that is done may take to go
 _NOT_STARTED = -1
+_F_SETPIPE_SZ, _PIPE_BYTES = 1031, 1 << 20  # fcntl.h; the most that a user may ask for by default
 
 
 def size_of(result: Any) -> int:
@@ -191,6 +196,7 @@ class _Worker:
         self._held: Deque[bytes] = deque()  # messages that wait until it listens
         inbox, self._outbox = context.Pipe(duplex=False)
         self.inbox, outbox = context.Pipe(duplex=False)
+        _widen(outbox)
         self.process = context.Process(
             target=_work_until_told, args=(inbox, outbox, work, self.position), name=f"im2rec-{number}", daemon=True
         )
@@ -339,6 +345,13 @@ class ProcessPool:
                 message += f" while it was on {path!r}"
             messages.append(message)
         return WorkerDiedError("; ".join(messages), paths, exitcodes[0])
+
+
+def _widen(connection: Connection) -> None:
+    """Let a pipe hold a chunk's results, so that a worker need not wait until they are taken. Linux only, and only if it may."""
+    if sys.platform == "linux":
+        with suppress(OSError):  # the limit of all pipes of a user is reached (pipe(7)); it works as it is
+            fcntl.fcntl(connection.fileno(), _F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _describe_exit(exitcode: Optional[int]) -> str:

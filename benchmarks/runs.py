@@ -1,0 +1,116 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""What bench.py runs as whole processes: our call, a user's own loop, and the bare codec. Each prints one line of JSON."""
+
+import json
+import multiprocessing
+import os
+import resource
+import sys
+import time
+
+COMPOSES = {
+    "resize": lambda t: t.Compose([t.Resize(300, keep_ratio=True)]),
+    "snippet": lambda t: t.Compose([t.Resize(300), t.ToTensor(), t.Normalize(0, 1)]),
+    "jitter": lambda t: t.Compose([t.Resize(300), t.RandomColorJitter(0.2, 0.2, 0.2, 0.2), t.ToTensor()]),
+}
+
+
+def ours(kind, list_file, root, output, workers, fast_decode="0"):
+    """im2rec() as a script would call it."""
+    from mxnet_im2rec import im2rec
+
+    compose = None
+    if kind in COMPOSES:
+        from mxnet.gluon.data.vision import transforms
+
+        compose = COMPOSES[kind](transforms)
+    workers = None if workers == "None" else int(workers)
+    report = im2rec(
+        list_file,
+        output,
+        transformations=compose,
+        num_workers=workers,
+        root=root,
+        pass_through=kind == "pass_through",
+        fast_decode=fast_decode == "1",
+        progress=False,
+    )
+    peak = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print(json.dumps({"seconds": report.seconds, "records": report.num_records, "peak_mib": peak}))
+
+
+def naive(kind, list_file, root, output, workers):
+    """What a user writes who has the Compose and the documentation of pack_img, and no package."""
+    from mxnet import recordio
+
+    import mxnet_im2rec  # noqa: F401  # lets MXNet be imported on NumPy 1.24 and later; else of no use here
+
+    with open(list_file, encoding="utf-8") as stream:
+        lines = [line.strip().split("\t") for line in stream]
+    writer = recordio.MXIndexedRecordIO(output + ".idx", output + ".rec", "w")
+    with multiprocessing.Pool(int(workers), _prepare_naive, (kind, root)) as pool:
+        for index, record in pool.imap(_naive_record, lines, chunksize=8):
+            writer.write_idx(index, record)
+    writer.close()
+    print(json.dumps({"records": len(lines)}))
+
+
+def _prepare_naive(kind, root):
+    global compose, folder
+    from mxnet.gluon.data.vision import transforms
+
+    compose, folder = COMPOSES[kind](transforms), root
+
+
+def _naive_record(line):
+    import cv2
+    from mxnet import nd, recordio
+
+    image = cv2.cvtColor(cv2.imread(os.path.join(folder, line[2])), cv2.COLOR_BGR2RGB)
+    tensor = compose(nd.array(image, dtype="uint8")).asnumpy()
+    image = (tensor.transpose(1, 2, 0) * 255).round().astype("uint8")
+    header = recordio.IRHeader(0, float(line[1]), int(line[0]), 0)
+    return int(line[0]), recordio.pack_img(header, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality=95)
+
+
+def bare(list_file, root, processes):
+    """Decode, resize to a shorter edge of 300 and encode, from memory, the list shared out among processes side by side."""
+    processes = int(processes)
+    barrier = multiprocessing.Barrier(processes + 1)
+    workers = [
+        multiprocessing.Process(target=_bare_loop, args=(list_file, root, number, processes, barrier))
+        for number in range(processes)
+    ]
+    for worker in workers:
+        worker.start()
+    barrier.wait()
+    started = time.perf_counter()
+    for worker in workers:
+        worker.join()
+    seconds = time.perf_counter() - started
+    with open(list_file, encoding="utf-8") as stream:
+        print(json.dumps({"seconds": seconds, "records": sum(1 for _ in stream)}))
+
+
+def _bare_loop(list_file, root, number, processes, barrier):
+    import cv2
+    import numpy as np
+
+    cv2.setNumThreads(1)
+    with open(list_file, encoding="utf-8") as stream:
+        names = [line.strip().split("\t")[2] for line in stream][number::processes]
+    data = {}
+    for name in set(names):
+        with open(os.path.join(root, name), "rb") as stream:
+            data[name] = np.frombuffer(stream.read(), np.uint8)
+    barrier.wait()
+    for name in names:
+        image = cv2.imdecode(data[name], cv2.IMREAD_COLOR)
+        height, width = image.shape[:2]
+        size = (300, height * 300 // width) if height > width else (width * 300 // height, 300)
+        cv2.imencode(".jpg", cv2.resize(image, size), [cv2.IMWRITE_JPEG_QUALITY, 95])
+
+
+if __name__ == "__main__":
+    {"ours": ours, "naive": naive, "bare": bare}[sys.argv[1]](*sys.argv[2:])
