@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""Makes as many photos as are wanted from the few in scikit-image's wheel: random parts, mirrored, brighter or darker, with noise."""
+"""Makes as many photos as are wanted from the few in scikit-image's wheel: parts, mirrored, brighter or darker, with noise."""
 
 from pathlib import Path
 

@@ -12,6 +12,7 @@ import time
 COMPOSES = {
     "resize": lambda t: t.Compose([t.Resize(300, keep_ratio=True)]),
     "snippet": lambda t: t.Compose([t.Resize(300), t.ToTensor(), t.Normalize(0, 1)]),
+    "brightness": lambda t: t.Compose([t.Resize(300), t.RandomColorJitter(0.2), t.ToTensor()]),
     "jitter": lambda t: t.Compose([t.Resize(300), t.RandomColorJitter(0.2, 0.2, 0.2, 0.2), t.ToTensor()]),
 }
 
