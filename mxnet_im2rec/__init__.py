@@ -25,11 +25,13 @@ if TYPE_CHECKING:
         ListLineError,
         MXNetUnavailableError,
         OutputError,
+        RecordFormatError,
         TransformResultError,
         WorkerDiedError,
     )
     from .listfile import LabelPrecisionWarning, ListEntry
     from .pack import im2rec
+    from .reader import Record, RecordFile
     from .report import Failure, PackReport
 
 __version__ = "0.1.0"
@@ -46,6 +48,9 @@ __all__ = [
     "MXNetUnavailableError",
     "OutputError",
     "PackReport",
+    "Record",
+    "RecordFile",
+    "RecordFormatError",
     "TransformResultError",
     "WorkerDiedError",
     "__version__",
@@ -58,7 +63,9 @@ _HOMES = {
     "LabelPrecisionWarning": "listfile",
     "Failure": "report",
     "PackReport": "report",
-}
+    "Record": "reader",
+    "RecordFile": "reader",
+}  # the rest are errors
 
 _mxnet_compat.install()
 

@@ -9,6 +9,7 @@
     ├── ImageError (ValueError)                an image that cannot be used
     ├── TransformResultError (ValueError)      what a transform returned cannot be stored
     ├── ErrorLimitExceeded                     more entries failed than ``error_limit``
+    ├── RecordFormatError (ValueError)         a .rec or .idx that is damaged
     ├── EmptyDatasetError (ValueError)         not one record to write
     ├── WorkerDiedError (RuntimeError)         a worker process ended, or broke, before its work was done
     ├── OutputError (OSError)                  the .rec or .idx could not be written whole
@@ -56,6 +57,27 @@ class ImageError(Im2RecError, ValueError):
 
 class TransformResultError(Im2RecError, ValueError):
     """What a transform returned cannot be stored as an image."""
+
+
+class RecordFormatError(Im2RecError, ValueError):
+    """A .rec or .idx that is damaged, or not of this format.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    offset : int
+        The byte where it is damaged; for an .idx the line, from 1.
+    expected, found : str
+        What should be there, and what is.
+    """
+
+    def __init__(self, path: str, offset: int, expected: str, found: str, unit: str = "byte") -> None:
+        super().__init__(f"{path!r}, {unit} {offset:,}: expected {expected}, found {found}")
+        self.path = path
+        self.offset = offset
+        self.expected = expected
+        self.found = found
 
 
 class ErrorLimitExceeded(Im2RecError):

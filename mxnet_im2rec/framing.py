@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""RecordIO's frames: a record's bytes to the pieces that stand in a .rec. Opens no file, knows nothing of images.
+"""RecordIO's frames: a record's bytes to the pieces that stand in a .rec, and back. Opens no file, knows nothing of images.
 
 A frame is the magic, a 32-bit word of a 3-bit cflag and a 29-bit length, the payload, and zeros up to the next multiple of 4.
 Where the payload itself holds the magic at a multiple of 4, the record is split there into several frames and those 4 bytes
@@ -10,14 +10,17 @@ are left out: cflag 0 is a whole record, 1 its first part, 2 a middle one, 3 the
 from __future__ import annotations
 
 import struct
-from typing import List
+from typing import List, Tuple, Union
 
 import numpy as np
+
+from .errors import RecordFormatError
 
 MAGIC = 0xCED7230A
 MAX_LENGTH = 2**29 - 1
 
 _WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
+_MAGIC_BYTES = struct.pack("<I", MAGIC)
 _HEAD = struct.Struct("<II")
 _PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")
 
@@ -58,3 +61,73 @@ def frame(payload: bytes) -> List[bytes]:
         pieces += [_HEAD.pack(MAGIC, cflag << 29 | end - start), payload[start:end]]
         start = end + 4
     return [*pieces, _PADDING[len(payload) & 3]]
+
+
+def read_frame(buffer: memoryview, offset: int, path: str) -> Tuple[int, int, int]:
+    """Read the head of one frame, and make sure that all of the frame is there.
+
+    Parameters
+    ----------
+    buffer : memoryview
+        A whole .rec.
+    offset : int
+        Where the frame begins.
+    path : str
+        What the errors call the file.
+
+    Returns
+    -------
+    (int, int, int)
+        The cflag, where the payload ends, and where the next frame begins. The payload begins at ``offset + 8``.
+
+    Raises
+    ------
+    RecordFormatError
+        If there is no whole frame.
+    """
+    if offset + 8 > len(buffer):
+        raise RecordFormatError(path, offset, "a frame's head of 8 bytes", f"the end of the file after {len(buffer) - offset}")
+    magic, word = _HEAD.unpack_from(buffer, offset)
+    if magic != MAGIC:
+        raise RecordFormatError(path, offset, f"the magic 0x{MAGIC:08x}", f"0x{magic:08x}")
+    cflag, end = word >> 29, offset + 8 + (word & MAX_LENGTH)
+    following = end + (-end & 3)
+    if cflag > _LAST:
+        raise RecordFormatError(path, offset + 4, "a cflag from 0 to 3", str(cflag))
+    if following > len(buffer):
+        what = f"a payload of {word & MAX_LENGTH:,} bytes and its padding"
+        raise RecordFormatError(path, offset + 4, what, f"{len(buffer) - offset - 8:,} bytes to the end of the file")
+    return cflag, end, following
+
+
+def read_record(buffer: memoryview, offset: int, path: str) -> Tuple[Union[memoryview, bytes], int]:
+    """Read one record.
+
+    Parameters
+    ----------
+    buffer, offset, path
+        As for :func:`read_frame`.
+
+    Returns
+    -------
+    (memoryview or bytes, int)
+        The payload, of the buffer's own memory unless the record was split, and where the next record begins.
+
+    Raises
+    ------
+    RecordFormatError
+        If there is no whole record.
+    """
+    cflag, end, following = read_frame(buffer, offset, path)
+    if cflag == _WHOLE:
+        return buffer[offset + 8 : end], following
+    if cflag != _FIRST:
+        raise RecordFormatError(path, offset + 4, "the begin of a record (cflag 0 or 1)", f"cflag {cflag}")
+    parts = [buffer[offset + 8 : end]]
+    while cflag != _LAST:
+        start = following
+        cflag, end, following = read_frame(buffer, start, path)
+        if cflag not in (_MIDDLE, _LAST):
+            raise RecordFormatError(path, start + 4, "the next part of a record (cflag 2 or 3)", f"cflag {cflag}")
+        parts.append(buffer[start + 8 : end])
+    return _MAGIC_BYTES.join(parts), following

@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""The image record's header and labels, to bytes. Opens no file and knows nothing of RecordIO's frames.
+"""The image record's header and labels, to bytes and back. Opens no file and knows nothing of RecordIO's frames.
 
 A record starts with 24 bytes, little-endian: flag (uint32), label (float32), id (uint64), id2 (uint64). With flag 0 the one
 label stands in the header; with flag n > 0, n float32 labels follow it (``IRHeader`` in MXNet's recordio.py).
@@ -9,7 +9,9 @@ label stands in the header; with flag n > 0, n float32 labels follow it (``IRHea
 from __future__ import annotations
 
 import struct
-from typing import Sequence
+from typing import NamedTuple, Sequence, Union
+
+import numpy as np
 
 MAX_INDEX = 2**64 - 1
 
@@ -45,3 +47,54 @@ def pack_header(index: int, labels: Sequence[float]) -> bytes:
 def as_float32(value: float) -> float:
     """The label as a reader will see it; ``OverflowError`` where float32 has no such number."""
     return _FLOAT32.unpack(_FLOAT32.pack(value))[0]
+
+
+class Header(NamedTuple):
+    """What stands before a record's image.
+
+    Attributes
+    ----------
+    index : int
+        The image's id.
+    labels : numpy.ndarray
+        (n,) float32.
+    flag : int
+        0: the label is the header's own; n: n labels follow the header.
+    size : int
+        How many bytes all of it takes.
+    """
+
+    index: int  # type: ignore[assignment]  # in the place of tuple.index
+    labels: np.ndarray
+    flag: int
+    size: int
+
+
+def unpack_header(payload: Union[bytes, memoryview]) -> Header:
+    """Read the header and the labels at the begin of a record.
+
+    Parameters
+    ----------
+    payload : bytes-like
+        The record.
+
+    Raises
+    ------
+    ValueError
+        If it is too short for them; the message tells what was expected and found.
+
+    Examples
+    --------
+    >>> unpack_header(pack_header(7, [1.0, 2.5]))
+    Header(index=7, labels=array([1. , 2.5], dtype=float32), flag=2, size=32)
+    """
+    if len(payload) < _HEADER.size:
+        raise ValueError(f"a header of {_HEADER.size} bytes", f"a record of {len(payload)} bytes")
+    flag, label, index, _ = _HEADER.unpack_from(payload)
+    if flag == 0:
+        return Header(index, np.array([label], np.float32), 0, _HEADER.size)
+    size = _HEADER.size + 4 * flag
+    if size > len(payload):
+        raise ValueError(f"{flag:,} labels of 4 bytes behind the header", f"a record of {len(payload):,} bytes")
+    labels = np.frombuffer(payload, "<f4", flag, _HEADER.size).astype(np.float32)
+    return Header(index, labels, flag, size)

@@ -19,10 +19,10 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 
 # Lower rooms know nothing of higher ones, nor of their neighbours.
 FLOORS = [
-    {"errors", "report", "framing", "header", "cpus", "progress"},
-    {"imagefile", "listfile", "mxnet_compat", "parallel"},
+    {"errors", "report", "header", "cpus", "progress"},
+    {"framing", "imagefile", "listfile", "mxnet_compat", "parallel"},
     {"images", "native", "writer"},
-    {"transforms"},
+    {"reader", "transforms"},
     {"worker"},
     {"pack"},
 ]
