@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .listfile import LabelPrecisionWarning, ListEntry
     from .pack import im2rec
     from .reader import Record, RecordFile
+    from .repair import ExtractReport, LostRange, SalvageReport, build_index, extract, salvage
     from .report import Failure, PackReport
 
 __version__ = "0.1.0"
@@ -39,22 +40,28 @@ __version__ = "0.1.0"
 __all__ = [
     "EmptyDatasetError",
     "ErrorLimitExceeded",
+    "ExtractReport",
     "Failure",
     "Im2RecError",
     "ImageError",
     "LabelPrecisionWarning",
     "ListEntry",
     "ListLineError",
+    "LostRange",
     "MXNetUnavailableError",
     "OutputError",
     "PackReport",
     "Record",
     "RecordFile",
     "RecordFormatError",
+    "SalvageReport",
     "TransformResultError",
     "WorkerDiedError",
     "__version__",
+    "build_index",
+    "extract",
     "im2rec",
+    "salvage",
 ]
 
 _HOMES = {
@@ -65,6 +72,12 @@ _HOMES = {
     "PackReport": "report",
     "Record": "reader",
     "RecordFile": "reader",
+    "ExtractReport": "repair",
+    "LostRange": "repair",
+    "SalvageReport": "repair",
+    "build_index": "repair",
+    "extract": "repair",
+    "salvage": "repair",
 }  # the rest are errors
 
 _mxnet_compat.install()

@@ -20,7 +20,7 @@ MAGIC = 0xCED7230A
 MAX_LENGTH = 2**29 - 1
 
 _WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
-_MAGIC_BYTES = struct.pack("<I", MAGIC)
+MAGIC_BYTES = struct.pack("<I", MAGIC)
 _HEAD = struct.Struct("<II")
 _PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")
 
@@ -130,4 +130,4 @@ def read_record(buffer: memoryview, offset: int, path: str) -> Tuple[Union[memor
         if cflag not in (_MIDDLE, _LAST):
             raise RecordFormatError(path, start + 4, "the next part of a record (cflag 2 or 3)", f"cflag {cflag}")
         parts.append(buffer[start + 8 : end])
-    return _MAGIC_BYTES.join(parts), following
+    return MAGIC_BYTES.join(parts), following

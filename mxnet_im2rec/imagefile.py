@@ -1,6 +1,7 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""Bytes of an image file, looked at without decoding: the format, and whether they are whole and of a kind MXNet decodes.
+"""Bytes of an image file, looked at without decoding: the format, the size, and whether they are whole and of a kind that MXNet
+decodes.
 
 Needs no OpenCV and opens no file.
 """
@@ -10,9 +11,12 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from typing import Dict, Optional, Sequence, Tuple
+from typing import Callable, Dict, Optional, Sequence, Tuple, Union
 
 from .errors import ImageError
+
+Buffer = Union[bytes, memoryview]
+Size = Tuple[int, int]
 
 _SIGNATURES = [
     (re.compile(rb"\xff\xd8\xff"), "JPEG"),
@@ -34,7 +38,7 @@ MXNET_FORMATS = ("JPEG", "PNG", "BMP", "TIFF")
 """What the OpenCV inside MXNet 1.9.1 decodes."""
 
 
-def sniff(data: bytes) -> Optional[str]:
+def sniff(data: Buffer) -> Optional[str]:
     """The format of an image file by its first bytes, such as ``'JPEG'``; None if it is none of those known here.
 
     Examples
@@ -82,9 +86,12 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _FRAMES_DECODED = frozenset([0xC0, 0xC1, 0xC2, 0xC9, 0xCA])  # all but lossless and hierarchical
 
 
-def jpeg_size(data: bytes) -> Optional[Tuple[int, int]]:
+def jpeg_size(data: bytes) -> Optional[Size]:
     """The (height, width) in pixels that a whole JPEG has after its EXIF orientation is applied; None if it has no frame."""
-    segments = _walk_jpeg(data)
+    return _frame_size(_walk_jpeg(data))
+
+
+def _frame_size(segments: Dict[int, Buffer]) -> Optional[Size]:
     frame = next((segment for marker, segment in segments.items() if marker in _FRAMES), b"")
     if len(frame) < 7:
         return None
@@ -92,7 +99,7 @@ def jpeg_size(data: bytes) -> Optional[Tuple[int, int]]:
     return (width, height) if _jpeg_orientation(segments.get(_APP1, b"")) >= 5 else (height, width)
 
 
-def _jpeg_orientation(app1: bytes) -> int:
+def _jpeg_orientation(app1: Buffer) -> int:
     """The EXIF orientation, 1 to 8; from 5 on, rows and columns change places."""
     if not app1:
         return 1
@@ -102,13 +109,15 @@ def _jpeg_orientation(app1: bytes) -> int:
         return 1
 
 
-def _walk_jpeg(data: bytes) -> Dict[int, bytes]:
+def _walk_jpeg(data: Buffer, header_only: bool = False) -> Dict[int, Buffer]:
     """The first segment of each marker, its length included. Walks up to EOI by the lengths of the segments, so that the EOI of
-    an embedded thumbnail does not count."""
-    segments: Dict[int, bytes] = {}
+    an embedded thumbnail does not count; for the header only, up to the first scan or as far as the data goes."""
+    segments: Dict[int, Buffer] = {}
     position = 2
     while True:
         match = _MARKER.search(data, position)
+        if header_only and (match is None or data[match.end() - 1] == _SOS):
+            return segments
         if match is None:
             raise ImageError(f"the JPEG is truncated: it stops after {len(data)} bytes without its end marker")
         marker, position = data[match.end() - 1], match.end()
@@ -117,10 +126,10 @@ def _walk_jpeg(data: bytes) -> Dict[int, bytes]:
         if marker in _NO_LENGTH:
             continue
         length = int.from_bytes(data[position : position + 2], "big")
-        if marker != _APP1 or data.startswith(_EXIF, position + 2):  # others use APP1 too, and may come first
+        if marker != _APP1 or data[position + 2 : position + 2 + len(_EXIF)] == _EXIF:  # others use APP1 too, and may come first
             segments.setdefault(marker, data[position : position + length])
         position += max(length, 2)
-        if marker == _SOS and data.endswith(b"\xff\xd9") and position <= len(data) - 2:
+        if marker == _SOS and data[-2:] == b"\xff\xd9" and position <= len(data) - 2:
             return segments  # in the scan ff d9 is nothing but the end; this spares a search through the data
 
 
@@ -223,8 +232,8 @@ def _check_tiff(data: bytes) -> None:
         raise ImageError(f"the TIFF is truncated: its pixels lie beyond its {len(data)} bytes")
 
 
-def _read_tiff_tags(data: bytes) -> Dict[str, Sequence[int]]:
-    order = "<" if data.startswith(b"II") else ">"
+def _read_tiff_tags(data: Buffer, names: Dict[int, str] = _TIFF_NAMES) -> Dict[str, Sequence[int]]:
+    order = "<" if data[:2] == b"II" else ">"
     (directory,) = struct.unpack_from(order + "I", data, 4)
     (count,) = struct.unpack_from(order + "H", data, directory)
     if directory + 2 + 12 * count > len(data):
@@ -232,7 +241,7 @@ def _read_tiff_tags(data: bytes) -> Dict[str, Sequence[int]]:
     tags: Dict[str, Sequence[int]] = {}
     for position in range(directory + 2, directory + 2 + 12 * count, 12):
         tag, kind, number = struct.unpack_from(order + "HHI", data, position)
-        if tag not in _TIFF_NAMES or kind not in _TIFF_TYPES:
+        if tag not in names or kind not in _TIFF_TYPES:
             continue
         letter, size = _TIFF_TYPES[kind]
         if not 0 < number * size <= len(data):
@@ -240,5 +249,91 @@ def _read_tiff_tags(data: bytes) -> Dict[str, Sequence[int]]:
         place = position + 8
         if number * size > 4:
             (place,) = struct.unpack_from(order + "I", data, place)
-        tags[_TIFF_NAMES[tag]] = struct.unpack_from(f"{order}{number}{letter}", data, place)
+        tags[names[tag]] = struct.unpack_from(f"{order}{number}{letter}", data, place)
     return tags
+
+
+def image_size(data: Buffer) -> Optional[Size]:
+    """The size of an image by its file's header, without decoding.
+
+    Parameters
+    ----------
+    data : bytes-like
+        An image file; what stands behind its header need not be there.
+
+    Returns
+    -------
+    (int, int) or None
+        (height, width) in pixels, as the image has them when it is decoded in colour: after its orientation is applied if it is
+        a JPEG or a TIFF. None if the header is damaged, or of a format whose header is not known here. Known are JPEG, PNG, BMP,
+        TIFF, GIF and WebP.
+
+    Examples
+    --------
+    >>> image_size(bytes.fromhex('47494638396140010001'))  # a GIF
+    (256, 320)
+    """
+    size_of = _SIZES.get(sniff(data) or "")
+    if size_of is None:
+        return None
+    try:
+        size = size_of(data)
+    except struct.error:  # the data ends before the size
+        return None
+    return size if size is not None and min(size) > 0 else None
+
+
+def _jpeg_header_size(data: Buffer) -> Optional[Size]:
+    return _frame_size(_walk_jpeg(data, header_only=True))
+
+
+def _png_size(data: Buffer) -> Optional[Size]:
+    kind, width, height = struct.unpack_from(">4sII", data, 12)
+    return (height, width) if kind == b"IHDR" else None
+
+
+def _bmp_size(data: Buffer) -> Optional[Size]:
+    (header_size,) = struct.unpack_from("<I", data, 14)
+    width, height = struct.unpack_from("<HH" if header_size == 12 else "<ii", data, 18)
+    return abs(height), abs(width)  # a negative height: the rows stand from top to bottom
+
+
+def _tiff_size(data: Buffer) -> Optional[Size]:
+    tags = _read_tiff_tags(data, _TIFF_SIZE_NAMES)
+    if "height" not in tags or "width" not in tags:
+        return None
+    size = tags["height"][0], tags["width"][0]
+    return size[::-1] if tags.get("orientation", [1])[0] in _TURNED else size
+
+
+def _gif_size(data: Buffer) -> Optional[Size]:
+    width, height = struct.unpack_from("<HH", data, 6)
+    return height, width
+
+
+def _webp_size(data: Buffer) -> Optional[Size]:
+    """By the first chunk: the canvas of an extended file, or the one image, lossy or lossless (RFC 9649)."""
+    kind, start = bytes(data[12:16]), data[20:30]
+    if kind == b"VP8X":
+        width, width_high, height, height_high = struct.unpack_from("<4xHBHB", start)
+        return (height_high << 16 | height) + 1, (width_high << 16 | width) + 1
+    if kind == b"VP8L":
+        signature, word = struct.unpack_from("<BI", start)
+        return ((word >> 14 & 0x3FFF) + 1, (word & 0x3FFF) + 1) if signature == 0x2F else None
+    if kind == b"VP8 ":
+        code, width, height = struct.unpack_from("<3x3sHH", start)
+        return (height & 0x3FFF, width & 0x3FFF) if code == b"\x9d\x01\x2a" else None
+    return None
+
+
+_TIFF_SIZE_NAMES = {256: "width", 257: "height", 274: "orientation"}
+_TURNED = range(5, 9)  # the orientations that make rows of columns
+
+_SIZES: Dict[str, Callable[[Buffer], Optional[Size]]] = {
+    "JPEG": _jpeg_header_size,
+    "PNG": _png_size,
+    "BMP": _bmp_size,
+    "TIFF": _tiff_size,
+    "GIF": _gif_size,
+    "WebP": _webp_size,
+}

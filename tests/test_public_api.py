@@ -23,7 +23,7 @@ FLOORS = [
     {"framing", "imagefile", "listfile", "mxnet_compat", "parallel"},
     {"images", "native", "writer"},
     {"reader", "transforms"},
-    {"worker"},
+    {"worker", "repair"},
     {"pack"},
 ]
 

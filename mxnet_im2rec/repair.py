@@ -1,0 +1,332 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""What brings a dataset back: the .idx from the .rec, the whole records of a damaged .rec, the images as files. No MXNet."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import BinaryIO, Dict, Iterator, List, Optional, TextIO, Tuple, Union
+
+import numpy as np
+
+from . import imagefile
+from .errors import EmptyDatasetError, ImageError, RecordFormatError
+from .framing import MAGIC, MAGIC_BYTES, read_frame, read_record
+from .header import unpack_header
+from .reader import Record, RecordFile, scan
+from .report import format_bytes
+from .writer import RecordWriter
+
+_Path = Union[str, os.PathLike]
+
+EXTENSIONS = {
+    "JPEG": ".jpg",
+    "PNG": ".png",
+    "BMP": ".bmp",
+    "TIFF": ".tif",
+    "WebP": ".webp",
+    "GIF": ".gif",
+    "JPEG 2000": ".jp2",
+}
+"""The extension of a file by its format; others get ``.bin``."""
+
+
+def build_index(rec_path: _Path, idx_path: Optional[_Path] = None) -> str:
+    """Write the .idx of a .rec, from the .rec alone.
+
+    Parameters
+    ----------
+    rec_path : str or os.PathLike
+        The .rec.
+    idx_path : str or os.PathLike, optional
+        The .idx to write, or to replace; by default the one beside the .rec.
+
+    Returns
+    -------
+    str
+        The path of the .idx. Its keys are the images' own indices, so that it is what packing wrote.
+
+    Raises
+    ------
+    RecordFormatError
+        If the .rec is damaged; :func:`salvage` saves what is whole.
+
+    Examples
+    --------
+    >>> build_index('images_rec.rec')  # doctest: +SKIP
+    '/data/images_rec.idx'
+    """
+    rec_path = os.path.abspath(rec_path)
+    idx_path = os.path.abspath(idx_path) if idx_path is not None else _prefix_of(rec_path) + ".idx"
+    partial = f"{idx_path}.{uuid.uuid4().hex[:8]}.partial"
+    try:
+        with open(rec_path, "rb") as stream, _mapped(stream) as buffer, open(partial, "w", encoding="ascii") as index:
+            index.writelines(f"{record.index}\t{record.offset}\n" for record in scan(buffer, rec_path))
+        os.replace(partial, idx_path)
+    finally:
+        with suppress(FileNotFoundError):  # it has been put in place
+            os.unlink(partial)
+    return idx_path
+
+
+class _mapped:  # noqa: N801  # used as a function
+    """The whole of an open file as a memoryview."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        size = os.fstat(stream.fileno()).st_size
+        self._map = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if size else None
+        self._view = memoryview(self._map or b"")
+
+    def __enter__(self) -> memoryview:
+        return self._view
+
+    def __exit__(self, *exception: object) -> None:
+        self._view = memoryview(b"")  # the memory goes with the last view of it
+
+
+@dataclass(frozen=True)
+class LostRange:
+    """A part of a damaged .rec that no whole record could be read from.
+
+    Attributes
+    ----------
+    start, end : int
+        The first byte, and the one behind the last.
+    reason : str
+        What was found.
+    """
+
+    start: int
+    end: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class SalvageReport:
+    """What :func:`salvage` kept and what was lost. Printing it gives a summary.
+
+    Attributes
+    ----------
+    rec_path, idx_path : str
+        The new dataset.
+    num_records, num_bytes : int
+        How much of it there is.
+    lost : tuple of LostRange
+        What could not be read, in the order of the file.
+    """
+
+    rec_path: str
+    idx_path: str
+    num_records: int
+    num_bytes: int
+    lost: Tuple[LostRange, ...]
+
+    def __str__(self) -> str:
+        lost = sum(each.end - each.start for each in self.lost)
+        lines = [f"{self.num_records:,} records, {format_bytes(self.num_bytes)}, kept in {self.rec_path}"]
+        if self.lost:
+            lines.append(f"{format_bytes(lost)} lost, in {len(self.lost)} places:")
+            lines += [f"  bytes {each.start:,} to {each.end:,}: {each.reason}" for each in self.lost]
+        else:
+            lines.append("nothing is lost")
+        return "\n".join(lines)
+
+
+def salvage(rec_path: _Path, output_path: _Path) -> SalvageReport:
+    """Save every record of a damaged .rec that is still whole into a new dataset.
+
+    A record is whole if its frame is, if no other frame begins within it, and if another one or the end of the file follows; or,
+    where what follows is damaged, if it holds an image that is whole. Bytes that changed within an image cannot be told.
+
+    Parameters
+    ----------
+    rec_path : str or os.PathLike
+        The damaged .rec; it is not changed.
+    output_path : str or os.PathLike
+        ``out`` or ``out.rec`` gives ``out.rec`` and ``out.idx``.
+
+    Returns
+    -------
+    SalvageReport
+
+    Raises
+    ------
+    EmptyDatasetError
+        If not one record is whole.
+    OutputError
+        If the output cannot be written, or is the input.
+
+    Examples
+    --------
+    >>> print(salvage('damaged.rec', 'saved'))  # doctest: +SKIP
+    """
+    rec_path = os.path.abspath(rec_path)
+    prefix = _prefix_of(os.path.abspath(output_path))
+    if os.path.exists(prefix + ".rec") and os.path.samefile(rec_path, prefix + ".rec"):
+        raise ValueError(f"the output {prefix + '.rec'!r} is the damaged file itself; give another one")
+    lost: List[LostRange] = []
+    count = 0
+    with open(rec_path, "rb") as stream, _mapped(stream) as buffer:
+        writer = RecordWriter(prefix + ".rec", prefix + ".idx", through_mxnet=False)
+        with writer:
+            for index, payload in _whole_records(buffer, rec_path, lost):
+                writer.write(index, bytes(payload))
+                count += 1
+            if not count:
+                raise EmptyDatasetError(f"not one record of {rec_path!r} is whole; nothing was written")
+    return SalvageReport(writer.rec_path, writer.idx_path, count, writer.num_bytes, tuple(lost))
+
+
+def _whole_records(buffer: memoryview, path: str, lost: List[LostRange]) -> Iterator[Tuple[int, Union[bytes, memoryview]]]:
+    """The whole records' indices and payloads; what lies between is added to `lost`."""
+    offset = 0
+    while offset < len(buffer):
+        try:
+            payload, following = read_record(buffer, offset, path)
+            header = unpack_header(payload)
+            _check_extent(buffer, offset, following, payload[header.size :], path)
+        except ValueError as error:  # RecordFormatError is one, and unpack_header's
+            following = _next_record(buffer, offset + 4)
+            _add_lost(lost, offset, following, error)
+        else:
+            yield header.index, payload
+        offset = following
+
+
+def _check_extent(buffer: memoryview, offset: int, following: int, content: Union[bytes, memoryview], path: str) -> None:
+    """Make sure that a length is not one that damage has changed: within a payload no magic stands at a multiple of 4."""
+    start = offset
+    while start < following:
+        _, end, after = read_frame(buffer, start, path)
+        words = np.frombuffer(buffer, "<u4", (end - start - 8) // 4, start + 8)
+        if (words == MAGIC).any():
+            raise RecordFormatError(path, start + 4, "a length that ends before the next frame", "frames within the payload")
+        start = after
+    if not MAGIC_BYTES.startswith(bytes(buffer[following : following + 4])):  # nothing is left, or less than 4 bytes, or a frame
+        data = bytes(content)
+        if imagefile.sniff(data) not in ("JPEG", "PNG"):
+            raise RecordFormatError(path, offset + 4, "a length up to the next frame", "no frame there")
+        try:
+            imagefile.check_whole(data)
+        except ImageError as error:
+            raise RecordFormatError(path, offset + 4, "a length up to the next frame", f"none there, and {error}") from None
+
+
+def _next_record(buffer: memoryview, start: int) -> int:
+    """Where the next frame begins that may be a record's first, or the end."""
+    step = 1 << 22  # words at a time
+    for begin in range(start, len(buffer) - 7, 4 * step):
+        count = min(step, (len(buffer) - begin) // 4)
+        for word in np.flatnonzero(np.frombuffer(buffer, "<u4", count, begin) == MAGIC).tolist():
+            offset = begin + 4 * word
+            if offset + 8 <= len(buffer) and buffer[offset + 7] >> 5 in (0, 1):  # the cflag
+                return offset
+    return len(buffer)
+
+
+def _add_lost(lost: List[LostRange], start: int, end: int, error: ValueError) -> None:
+    reason = str(error) if isinstance(error, RecordFormatError) else f"expected {error.args[0]}, found {error.args[1]}"
+    if lost and lost[-1].end == start:
+        lost[-1] = LostRange(lost[-1].start, end, lost[-1].reason)
+    else:
+        lost.append(LostRange(start, end, reason))
+
+
+@dataclass(frozen=True)
+class ExtractReport:
+    """What :func:`extract` wrote.
+
+    Attributes
+    ----------
+    folder, list_path : str
+        Where the images are, and the list of them.
+    num_images : int
+        How many there are.
+    skipped : tuple of (int, int)
+        The index and the offset of records that hold no image.
+    """
+
+    folder: str
+    list_path: str
+    num_images: int
+    skipped: Tuple[Tuple[int, int], ...]
+
+    def __str__(self) -> str:
+        text = f"{self.num_images:,} images in {self.folder}, listed in {self.list_path}"
+        return text + (f"; {len(self.skipped):,} records hold none" if self.skipped else "")
+
+
+def extract(rec_path: _Path, folder: _Path, *, idx_path: Optional[_Path] = None, by_label: bool = False) -> ExtractReport:
+    """Write the images of a .rec as files, with a list of them.
+
+    Packing that list with ``pass_through=True`` gives the same .rec, as long as every record holds an image in a format that may
+    pass, and no label stands in an array of one.
+
+    Parameters
+    ----------
+    rec_path : str or os.PathLike
+        The .rec.
+    folder : str or os.PathLike
+        Where the files go: a folder that is empty, or not there yet. The list is ``images.lst`` in it.
+    idx_path : str or os.PathLike, optional
+        The .idx; by default the one beside the .rec, if there is one.
+    by_label : bool
+        Put the images into a subfolder for each first label.
+
+    Returns
+    -------
+    ExtractReport
+
+    Raises
+    ------
+    FileExistsError
+        If the folder is not empty.
+    RecordFormatError
+        If the .rec or the .idx is damaged.
+
+    Examples
+    --------
+    >>> report = extract('images_rec.rec', 'images')  # doctest: +SKIP
+    >>> im2rec(report.list_path, 'again', pass_through=True)  # doctest: +SKIP
+    """
+    folder = os.path.abspath(folder)
+    os.makedirs(folder, exist_ok=True)
+    if os.listdir(folder):
+        raise FileExistsError(f"the folder {folder!r} is not empty; give a new one")
+    list_path = os.path.join(folder, "images.lst")
+    with RecordFile(rec_path, idx_path) as records, open(list_path, "w", encoding="utf-8", newline="\n") as entries:
+        count, skipped = _write_images(records, folder, entries, by_label)
+    return ExtractReport(folder, list_path, count, tuple(skipped))
+
+
+def _write_images(records: RecordFile, folder: str, entries: TextIO, by_label: bool) -> Tuple[int, List[Tuple[int, int]]]:
+    uses: Dict[int, int] = {}
+    skipped = []
+    for record in records:
+        if not len(record.content):
+            skipped.append((record.index, record.offset))
+            continue
+        used = uses[record.index] = uses.get(record.index, 0) + 1
+        name = _file_name(record, used, by_label)
+        path = os.path.join(folder, name)
+        if by_label:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "xb") as stream:
+            stream.write(record.content)
+        labels = "\t".join(f"{label:.9g}" for label in record.labels.tolist())
+        entries.write(f"{record.index}\t{labels}\t{name}\n")
+    return sum(uses.values()), skipped
+
+
+def _file_name(record: Record, used: int, by_label: bool) -> str:
+    extension = EXTENSIONS.get(imagefile.sniff(bytes(record.content[:64])) or "", ".bin")
+    name = f"{record.index}{'' if used == 1 else f'_{used}'}{extension}"
+    return f"{record.labels[0]:g}/{name}" if by_label and len(record.labels) else name
+
+
+def _prefix_of(path: str) -> str:
+    return path[: -len(".rec")] if path.endswith(".rec") else path
