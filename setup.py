@@ -11,6 +11,7 @@ here = Path(__file__).resolve().parent
 version = re.search(r'^__version__ = "(.+)"$', (here / "mxnet_im2rec" / "__init__.py").read_text("utf-8"), re.MULTILINE).group(1)
 
 photos = ["scikit-image>=0.19"]  # its wheels carry real photos
+plot = ["matplotlib>=3.5"]
 
 setup(
     name="mxnet_im2rec",
@@ -36,7 +37,8 @@ setup(
     ],
     extras_require={
         "demo": photos,
-        "test": ["pytest>=7", "pytest-timeout>=2", "hypothesis>=6", "psutil>=5", "pillow", *photos],
+        "plot": plot,
+        "test": ["pytest>=7", "pytest-timeout>=2", "hypothesis>=6", "psutil>=5", "pillow", *photos, *plot],
         "lint": ["ruff==0.17.*", "mypy>=1.5"],
     },
     classifiers=[

@@ -139,7 +139,7 @@ def snippet(bench):
 def jitter(bench):
     count = bench.entries // 2
     entries = bench.list_of("half", count)
-    for kind, what in (("brightness", "RandomColorJitter(0.2)"), ("jitter", "RandomColorJitter(0.2, 0.2, 0.2, 0.2)")):
+    for kind, what in (("brightness", "RandomColorJitter(0.2)"), ("jitter", "RandomColorJitter(0.2, 0.2, 0.2)")):
         commands = {"im2rec, 2 workers": bench.ours(kind, entries), "a user's loop, Pool(2)": bench.naive(kind, entries)}
         bench.compare(f"3. Resize(300), {what}, ToTensor, {count:,} entries", commands)
 
@@ -233,7 +233,22 @@ def memory(bench):
         print(f"  {count:9,} records: parent {peaks[count][0]:6.1f}, largest worker {peaks[count][1]:6.1f}")
 
 
-BENCHMARKS = [resize, snippet, jitter, pass_through, large, ceiling, memory, scaling]
+def reading(bench):
+    entries = bench.list_of("entries", bench.entries)
+    bench._remove_outputs()
+    subprocess.run(bench.ours("pass_through", entries, workers=None), check=True, stdout=subprocess.DEVNULL)
+    rec = bench.out("ours.rec")
+    size = os.path.getsize(rec) / 2**20
+    print(f"\n9. reading back, {bench.entries:,} records, {size:,.0f} MiB, seconds (best of {bench.rounds}, the call alone)")
+    bench.results["9. reading back"] = figures = {"MiB": size}
+    for name in ("scan", "build_index", "summarize", "structure", "verify", "extract"):
+        command = [PYTHON, RUNS, "reading", name, rec, bench.out("extracted")]
+        runs = [json.loads(subprocess.check_output(command, text=True, stderr=subprocess.DEVNULL)) for _ in range(bench.rounds)]
+        figures[name] = min(run["seconds"] for run in runs)
+        print(f"  {name:12s} {figures[name]:8.3f} s {size / figures[name]:10,.0f} MiB/s")
+
+
+BENCHMARKS = [resize, snippet, jitter, pass_through, large, ceiling, memory, scaling, reading]
 
 
 def versions():

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, List
 from . import mxnet_compat as _mxnet_compat
 
 if TYPE_CHECKING:
+    from .contact import contact_sheet
     from .errors import (
         EmptyDatasetError,
         ErrorLimitExceeded,
@@ -27,13 +28,17 @@ if TYPE_CHECKING:
         OutputError,
         RecordFormatError,
         TransformResultError,
+        VerifyError,
         WorkerDiedError,
     )
+    from .findings import Problem, VerifyReport
     from .listfile import LabelPrecisionWarning, ListEntry
     from .pack import im2rec
     from .reader import Record, RecordFile
     from .repair import ExtractReport, LostRange, SalvageReport, build_index, extract, salvage
     from .report import Failure, PackReport
+    from .summary import Summary, summarize
+    from .verification import verify
 
 __version__ = "0.1.0"
 
@@ -51,17 +56,24 @@ __all__ = [
     "MXNetUnavailableError",
     "OutputError",
     "PackReport",
+    "Problem",
     "Record",
     "RecordFile",
     "RecordFormatError",
     "SalvageReport",
+    "Summary",
     "TransformResultError",
+    "VerifyError",
+    "VerifyReport",
     "WorkerDiedError",
     "__version__",
     "build_index",
+    "contact_sheet",
     "extract",
     "im2rec",
     "salvage",
+    "summarize",
+    "verify",
 ]
 
 _HOMES = {
@@ -78,6 +90,12 @@ _HOMES = {
     "build_index": "repair",
     "extract": "repair",
     "salvage": "repair",
+    "Summary": "summary",
+    "summarize": "summary",
+    "contact_sheet": "contact",
+    "Problem": "findings",
+    "VerifyReport": "findings",
+    "verify": "verification",
 }  # the rest are errors
 
 _mxnet_compat.install()

@@ -10,6 +10,7 @@
     ├── TransformResultError (ValueError)      what a transform returned cannot be stored
     ├── ErrorLimitExceeded                     more entries failed than ``error_limit``
     ├── RecordFormatError (ValueError)         a .rec or .idx that is damaged
+    ├── VerifyError (ValueError)               a dataset that does not verify
     ├── EmptyDatasetError (ValueError)         not one record to write
     ├── WorkerDiedError (RuntimeError)         a worker process ended, or broke, before its work was done
     ├── OutputError (OSError)                  the .rec or .idx could not be written whole
@@ -24,6 +25,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Optional, Sequence
 
 if TYPE_CHECKING:
+    from .findings import Problem
     from .report import Failure
 
 
@@ -78,6 +80,27 @@ class RecordFormatError(Im2RecError, ValueError):
         self.offset = offset
         self.expected = expected
         self.found = found
+
+
+class VerifyError(Im2RecError, ValueError):
+    """A dataset that does not verify.
+
+    Attributes
+    ----------
+    problems : tuple of Problem
+        What is wrong with it, the first 1,000 at most.
+    rec_path : str
+        Its .rec.
+    num_problems : int
+        How many there are in all.
+    """
+
+    def __init__(self, problems: Sequence[Problem], rec_path: str, num_problems: Optional[int] = None) -> None:
+        self.problems = tuple(problems)
+        self.rec_path = rec_path
+        self.num_problems = len(self.problems) if num_problems is None else num_problems
+        first = "1 problem" if self.num_problems == 1 else f"{self.num_problems:,} problems, the first"
+        super().__init__(f"{rec_path!r} does not verify: {first}: {self.problems[0]}")
 
 
 class ErrorLimitExceeded(Im2RecError):

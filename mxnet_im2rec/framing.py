@@ -10,7 +10,7 @@ are left out: cflag 0 is a whole record, 1 its first part, 2 a middle one, 3 the
 from __future__ import annotations
 
 import struct
-from typing import List, Tuple, Union
+from typing import List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from .errors import RecordFormatError
 
 MAGIC = 0xCED7230A
 MAX_LENGTH = 2**29 - 1
+
+_FIRST_LOOK, _LARGEST_LOOK = 1 << 12, 1 << 20  # words of 4 bytes that are searched at once
 
 _WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
 MAGIC_BYTES = struct.pack("<I", MAGIC)
@@ -131,3 +133,24 @@ def read_record(buffer: memoryview, offset: int, path: str) -> Tuple[Union[memor
             raise RecordFormatError(path, start + 4, "the next part of a record (cflag 2 or 3)", f"cflag {cflag}")
         parts.append(buffer[start + 8 : end])
     return MAGIC_BYTES.join(parts), following
+
+
+def find_magic(buffer: memoryview, start: int, end: int, cflags: Sequence[int] = range(8)) -> Optional[int]:
+    """The first magic, at a multiple of 4, with one of these cflags behind it. What is looked through at once grows, so that
+    neither many pieces nor large ones take long."""
+    look = _FIRST_LOOK
+    while start + 8 <= end:
+        words = np.frombuffer(buffer, "<u4", min(look, (end - start) // 4), start)
+        for place in np.flatnonzero(words == MAGIC):
+            found = start + 4 * int(place)
+            if found + 8 <= len(buffer) and _HEAD.unpack_from(buffer, found)[1] >> 29 in cflags:
+                return found
+        start += 4 * len(words)
+        look = min(look * 2, _LARGEST_LOOK)
+    return None
+
+
+def find_record(buffer: memoryview, start: int) -> int:
+    """Where the next record may begin, at or after a place; the end of the file if nowhere."""
+    found = find_magic(buffer, start + (-start & 3), len(buffer), cflags=(_WHOLE, _FIRST))
+    return len(buffer) if found is None else found

@@ -104,7 +104,7 @@ def _jpeg_orientation(app1: Buffer) -> int:
     if not app1:
         return 1
     try:
-        return _read_tiff_tags(app1[2 + len(_EXIF) :]).get("orientation", [1])[0]
+        return read_tiff_tags(app1[2 + len(_EXIF) :]).get("orientation", [1])[0]
     except struct.error:  # damaged EXIF; OpenCV passes it over too
         return 1
 
@@ -216,7 +216,7 @@ _TIFF_COMPRESSIONS = (1, 5, 32773)  # none, LZW, PackBits; Deflate and JPEG are 
 def _check_tiff(data: bytes) -> None:
     """The first image's directory: a compression and a sample type that MXNet decodes, and every strip or tile there."""
     try:
-        tags = _read_tiff_tags(data)
+        tags = read_tiff_tags(data)
     except struct.error:
         raise ImageError(f"the TIFF is truncated: its directory lies beyond its {len(data)} bytes") from None
     compression = tags.get("compression", [1])[0]
@@ -232,7 +232,7 @@ def _check_tiff(data: bytes) -> None:
         raise ImageError(f"the TIFF is truncated: its pixels lie beyond its {len(data)} bytes")
 
 
-def _read_tiff_tags(data: Buffer, names: Dict[int, str] = _TIFF_NAMES) -> Dict[str, Sequence[int]]:
+def read_tiff_tags(data: Buffer, names: Dict[int, str] = _TIFF_NAMES) -> Dict[str, Sequence[int]]:
     order = "<" if data[:2] == b"II" else ">"
     (directory,) = struct.unpack_from(order + "I", data, 4)
     (count,) = struct.unpack_from(order + "H", data, directory)
@@ -299,7 +299,7 @@ def _bmp_size(data: Buffer) -> Optional[Size]:
 
 
 def _tiff_size(data: Buffer) -> Optional[Size]:
-    tags = _read_tiff_tags(data, _TIFF_SIZE_NAMES)
+    tags = read_tiff_tags(data, _TIFF_SIZE_NAMES)
     if "height" not in tags or "width" not in tags:
         return None
     size = tags["height"][0], tags["width"][0]

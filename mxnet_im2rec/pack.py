@@ -10,6 +10,7 @@ import numbers
 import os
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any, Callable, Iterable, List, Optional, Sequence, Tuple, Union
 
 from . import images
@@ -19,6 +20,7 @@ from .listfile import ListEntry, count_entries, read_list
 from .parallel import ProcessPool, SerialPool, ThreadPool, ordered_map
 from .progress import Progress, open_progress
 from .report import Failure, PackReport
+from .verification import verify as verify_dataset
 from .worker import InProcess, Packer
 from .writer import RecordWriter
 
@@ -47,6 +49,7 @@ def im2rec(
     progress: Progress = None,
     mp_context: Any = None,
     fast_decode: bool = False,
+    verify: bool = False,
 ) -> PackReport:
     """Pack the images of a list into a RecordIO dataset, a .rec with its .idx.
 
@@ -97,6 +100,9 @@ def im2rec(
         Where the transformations begin with a ``Resize``, decode JPEGs at 1/2, 1/4 or 1/8 of their size, the smallest that is
         not below the resized one. Much faster for large photos. Pixels differ from those of a full decode, by how much
         ``benchmarks/README.md`` tells; so it is off by default.
+    verify : bool
+        Read the dataset back before it is published, as :func:`mxnet_im2rec.verify` does without a list: its structure, and
+        every record, label and pixel through MXNet's ImageRecordIter.
 
     Returns
     -------
@@ -117,6 +123,8 @@ def im2rec(
         If a worker process is killed; it names the images that were being worked on.
     OutputError
         If the dataset cannot be written whole.
+    VerifyError
+        If it was to be verified and does not; it carries the problems, and nothing was published.
 
     Warns
     -----
@@ -161,7 +169,8 @@ def im2rec(
         with images.one_thread():
             pool = stack.enter_context(_open_pool(packer, num_workers, mp_context))
         # MXNet is loaded only now, if it is not yet: the workers work already. Copying would be done before MXNet is loaded.
-        writer = RecordWriter(rec_path, idx_path, through_mxnet=not pass_through)
+        check = (lambda rec, idx: _verify(rec, idx, rec_path, num_records)) if verify else None
+        writer = RecordWriter(rec_path, idx_path, through_mxnet=not pass_through, check=check)
         with writer, open_progress(progress, lambda: _count(list_file)) as tell:
             results = ordered_map(pool, entries, chunk_size=_CHUNK_ENTRIES, max_items=batch_size, max_bytes=_BYTES_IN_FLIGHT)
             for entry, result in results:
@@ -177,6 +186,12 @@ def im2rec(
             if not num_records:
                 raise EmptyDatasetError(_why_empty(list_file, failures), failures)
     return PackReport(rec_path, idx_path, num_records, writer.num_bytes, tuple(failures), time.monotonic() - started)
+
+
+def _verify(partial_rec: str, partial_idx: str, rec_path: str, num_records: int) -> None:
+    """Verify what was written, under the name that it is to have."""
+    report = verify_dataset(partial_rec, idx_path=partial_idx, num_records=num_records)
+    replace(report, rec_path=rec_path).raise_for_problems()
 
 
 def _open_pool(packer: Packer, num_workers: int, mp_context: Any) -> Union[SerialPool, ThreadPool, ProcessPool]:

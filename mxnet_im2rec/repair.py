@@ -11,11 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO, Dict, Iterator, List, Optional, TextIO, Tuple, Union
 
-import numpy as np
-
 from . import imagefile
 from .errors import EmptyDatasetError, ImageError, RecordFormatError
-from .framing import MAGIC, MAGIC_BYTES, read_frame, read_record
+from .framing import MAGIC_BYTES, find_magic, find_record, read_frame, read_record
 from .header import unpack_header
 from .reader import Record, RecordFile, scan
 from .report import format_bytes
@@ -190,7 +188,7 @@ def _whole_records(buffer: memoryview, path: str, lost: List[LostRange]) -> Iter
             header = unpack_header(payload)
             _check_extent(buffer, offset, following, payload[header.size :], path)
         except ValueError as error:  # RecordFormatError is one, and unpack_header's
-            following = _next_record(buffer, offset + 4)
+            following = find_record(buffer, offset + 4)
             _add_lost(lost, offset, following, error)
         else:
             yield header.index, payload
@@ -202,8 +200,7 @@ def _check_extent(buffer: memoryview, offset: int, following: int, content: Unio
     start = offset
     while start < following:
         _, end, after = read_frame(buffer, start, path)
-        words = np.frombuffer(buffer, "<u4", (end - start - 8) // 4, start + 8)
-        if (words == MAGIC).any():
+        if find_magic(buffer, start + 8, end) is not None:
             raise RecordFormatError(path, start + 4, "a length that ends before the next frame", "frames within the payload")
         start = after
     if not MAGIC_BYTES.startswith(bytes(buffer[following : following + 4])):  # nothing is left, or less than 4 bytes, or a frame
@@ -214,18 +211,6 @@ def _check_extent(buffer: memoryview, offset: int, following: int, content: Unio
             imagefile.check_whole(data)
         except ImageError as error:
             raise RecordFormatError(path, offset + 4, "a length up to the next frame", f"none there, and {error}") from None
-
-
-def _next_record(buffer: memoryview, start: int) -> int:
-    """Where the next frame begins that may be a record's first, or the end."""
-    step = 1 << 22  # words at a time
-    for begin in range(start, len(buffer) - 7, 4 * step):
-        count = min(step, (len(buffer) - begin) // 4)
-        for word in np.flatnonzero(np.frombuffer(buffer, "<u4", count, begin) == MAGIC).tolist():
-            offset = begin + 4 * word
-            if offset + 8 <= len(buffer) and buffer[offset + 7] >> 5 in (0, 1):  # the cflag
-                return offset
-    return len(buffer)
 
 
 def _add_lost(lost: List[LostRange], start: int, end: int, error: ValueError) -> None:

@@ -13,7 +13,7 @@ import os
 import sys
 import uuid
 from contextlib import suppress
-from typing import Any, List, Tuple, Type
+from typing import Any, Callable, List, Optional, Tuple, Type
 
 from .errors import OutputError
 from .framing import frame
@@ -87,6 +87,9 @@ class RecordWriter:
         The files to appear. Those that are there are replaced at the end.
     through_mxnet : bool
         Whether to write through MXNet's own MXIndexedRecordIO. The bytes are the same.
+    check : callable, optional
+        Receives the paths of the partial .rec and .idx once both are whole, before they are put in place; if it raises, they
+        never are.
 
     Raises
     ------
@@ -99,7 +102,10 @@ class RecordWriter:
     ...     writer.write(0, header + image)
     """
 
-    def __init__(self, rec_path: str, idx_path: str, through_mxnet: bool = True) -> None:
+    def __init__(
+        self, rec_path: str, idx_path: str, through_mxnet: bool = True, *, check: Optional[Callable[[str, str], None]] = None
+    ) -> None:
+        self._check = check
         self._open = _mxnet_record_io if through_mxnet else _PlainRecordIO
         self._errors: Tuple[Type[BaseException], ...] = (OSError, import_mxnet().MXNetError) if through_mxnet else (OSError,)
         self._written_back = 0
@@ -138,6 +144,8 @@ class RecordWriter:
         try:
             if kind is None:
                 self._finish()
+                if self._check is not None:
+                    self._check(self._partial_rec, self._partial_idx)
                 self._publish()
         finally:
             # MXNet's close() closes the .idx only if closing the .rec went well.

@@ -22,6 +22,11 @@ ERRORS = {
     "EmptyDatasetError": (errors.EmptyDatasetError("m", [FAILURE]), {"failures": (FAILURE,)}),
     "WorkerDiedError": (errors.WorkerDiedError("m", ["a.jpg", "b.jpg"], -9), {"paths": ("a.jpg", "b.jpg"), "exitcode": -9}),
     "OutputError": (errors.OutputError("m"), {}),
+    "RecordFormatError": (
+        errors.RecordFormatError("a.rec", 4, "x", "y"),
+        {"path": "a.rec", "offset": 4, "expected": "x", "found": "y"},
+    ),
+    "VerifyError": (errors.VerifyError([FAILURE], "a.rec"), {"problems": (FAILURE,), "rec_path": "a.rec", "num_problems": 1}),
     "MXNetUnavailableError": (errors.MXNetUnavailableError("m"), {}),
 }
 FAMILY = {
@@ -33,6 +38,8 @@ FAMILY = {
     "EmptyDatasetError": ValueError,
     "WorkerDiedError": RuntimeError,
     "OutputError": OSError,
+    "RecordFormatError": ValueError,
+    "VerifyError": ValueError,
     "MXNetUnavailableError": ImportError,
 }
 each_error = pytest.mark.parametrize(("error", "attributes"), list(ERRORS.values()), ids=list(ERRORS))

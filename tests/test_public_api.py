@@ -20,10 +20,12 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 # Lower rooms know nothing of higher ones, nor of their neighbours.
 FLOORS = [
     {"errors", "report", "header", "cpus", "progress"},
-    {"framing", "imagefile", "listfile", "mxnet_compat", "parallel"},
+    {"framing", "imagefile", "listfile", "mxnet_compat", "parallel", "findings"},
     {"images", "native", "writer"},
     {"reader", "transforms"},
-    {"worker", "repair"},
+    {"worker", "repair", "summary", "contact", "structure"},
+    {"sources", "readback"},
+    {"verification"},
     {"pack"},
 ]
 

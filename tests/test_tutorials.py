@@ -106,7 +106,7 @@ def run_document(document: Path, folder: Path) -> str:
 
 
 def test_there_are_tutorials():
-    assert [path.name for path in TUTORIALS] == ["im2rec.md"]
+    assert [path.name for path in TUTORIALS] == ["im2rec.md", "verify_and_inspect.md"]
 
 
 @pytest.mark.parametrize("document", TUTORIALS, ids=lambda path: path.name)

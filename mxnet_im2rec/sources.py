@@ -1,0 +1,162 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""Holds a .rec against the list and the image files that it was packed from. Knows nothing of MXNet's readers."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable, Iterator, Optional, Tuple, Union
+
+import numpy as np
+
+from . import images
+from .errors import RecordFormatError
+from .findings import Findings
+from .listfile import Entries, ListEntry
+from .reader import Record, read_one
+from .report import Failure
+from .structure import Structure, map_file
+from .transforms import generators_kept
+from .worker import Packer
+
+_FAILURES_NAMED = 5
+
+Match = Tuple[ListEntry, int, int]
+"""An entry, and the position and the offset of its record."""
+
+
+def match_list(entries: Entries, buffer: memoryview, path: str, structure: Structure, findings: Findings) -> Iterator[Match]:
+    """Find each entry's record, and compare the labels; what is missing, or left over, is told at the end.
+
+    Parameters
+    ----------
+    entries : iterator of ListEntry or Failure
+        The list; it is streamed. Failures are noted.
+    buffer, path : memoryview, str
+        The .rec.
+    structure : Structure
+        What it holds.
+    findings : Findings
+        Receives the problems.
+
+    Yields
+    ------
+    (ListEntry, int, int)
+        For each entry that has a record.
+    """
+    ids = structure.ids
+    by_id = np.argsort(ids, kind="stable")
+    is_taken = np.zeros(len(ids), bool)
+    num_failures = expected = 0
+    for entry in entries:
+        if isinstance(entry, Failure):
+            num_failures += 1
+            if num_failures <= _FAILURES_NAMED:
+                findings.note(f"no entry, so no record was looked for: {entry}")
+            continue
+        position = _position_of(entry.index, ids, by_id, expected)
+        if position is None:
+            findings.add("list", f"{_name(entry)} has no record", None, entry.index)
+            continue
+        is_taken[position] = True
+        if position < expected:
+            findings.add(
+                "list", f"{_name(entry)} comes later in the list than entries whose records follow", position, entry.index
+            )
+        expected = max(expected, position + 1)
+        offset = int(structure.offsets[position])
+        labels = read_one(buffer, offset, path).labels
+        if not np.array_equal(labels, np.array(entry.labels, np.float32)):
+            what = f"expected {_shown(np.array(entry.labels, np.float32))}, found {_shown(labels)}"
+            findings.add("list", f"the labels of {_name(entry)}: {what}", position, entry.index)
+        yield entry, position, offset
+    for position in np.flatnonzero(~is_taken).tolist():
+        findings.add("list", "no entry of the list is left for the record", position, int(ids[position]))
+    if num_failures > _FAILURES_NAMED:
+        findings.note(f"{num_failures - _FAILURES_NAMED:,} more lines of the list are no entries")
+
+
+def _position_of(index: int, ids: np.ndarray, by_id: np.ndarray, expected: int) -> Optional[int]:
+    """The position of the record with an id: the expected one if it has it, else the first that does."""
+    if expected < len(ids) and int(ids[expected]) == index:
+        return expected
+    place = int(np.searchsorted(ids, np.uint64(index), sorter=by_id))
+    return int(by_id[place]) if place < len(ids) and int(ids[by_id[place]]) == index else None
+
+
+def _name(entry: ListEntry) -> str:
+    return f"the entry of line {entry.line}, {entry.path!r}"
+
+
+def _shown(labels: np.ndarray) -> str:
+    return f"{len(labels)} labels" if len(labels) > 8 else str(labels.tolist())
+
+
+class SourceCheck(Packer):
+    """Compares stored images with their sources, run through the transforms again as packing does. Can be pickled."""
+
+    def __init__(self, rec_path: str, root: str, transformations: Optional[Callable], **options: Any) -> None:
+        super().__init__(
+            root=root, transformations=transformations, encoding=".png", quality=3, pass_through=False, **options
+        )  # encoding and quality do not matter: nothing is encoded
+        self._rec_path = rec_path
+        self._buffer: Optional[memoryview] = None
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_buffer": None}
+
+    def __call__(self, match: Match) -> Union[float, str]:  # type: ignore[override]
+        """The PSNR of the stored image in dB, or what is wrong with it."""
+        entry, _, offset = match
+        if self._buffer is None:
+            self._buffer = map_file(self._rec_path)
+        try:
+            record = read_one(self._buffer, offset, self._rec_path)
+        except RecordFormatError as error:  # it changed meanwhile
+            return str(error)
+        try:
+            with open(os.path.join(self._root, entry.path), "rb") as stream:
+                data = stream.read()
+            if self._plan is None and data == record.content:
+                return float("inf")
+            expected = self._image_of(data, entry.index)
+        except (Exception, SystemExit) as error:  # of a transform too
+            return f"its source {entry.path!r} cannot be used: {type(error).__name__}: {error}"
+        try:
+            return _compare(expected, record)
+        except ValueError as error:
+            return str(error)
+
+    def _image_of(self, data: bytes, index: int) -> np.ndarray:
+        image, full_size = self._decode(data)
+        if self._plan is None:
+            return image
+        if self._plan.is_random:
+            with generators_kept():
+                return self._plan(images.to_8_bits(image), index, full_size)
+        return self._plan(images.to_8_bits(image), index, full_size)
+
+
+def _compare(expected: np.ndarray, record: Record) -> Union[float, str]:
+    """The PSNR in dB of a record's image, or what differs that must not."""
+    content = bytes(record.content)
+    stored = np.atleast_3d(images.decode(content, -1))
+    expected = np.atleast_3d(expected)
+    is_lossless = content.startswith(b"\x89PNG")
+    if not is_lossless:  # what JPEG leaves out
+        expected = images.to_8_bits(expected)
+        expected = expected[:, :, :3] if expected.shape[2] == 4 else expected
+    if stored.shape != expected.shape or stored.dtype != expected.dtype:
+        what = f"expected {_described(expected)}, as the source gives with these arguments, found {_described(stored)}"
+        return f"the stored image is another: {what}"
+    if np.array_equal(stored, expected):
+        return float("inf")
+    error = float(np.mean((stored.astype(np.float32) - expected.astype(np.float32)) ** 2))
+    psnr = 10 * np.log10(float(np.iinfo(stored.dtype).max) ** 2 / error)
+    if is_lossless:
+        return f"the stored PNG differs from its source ({psnr:.1f} dB)"
+    return float(psnr)
+
+
+def _described(image: np.ndarray) -> str:
+    return f"{'x'.join(map(str, image.shape))} {image.dtype}"
