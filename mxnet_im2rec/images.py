@@ -7,6 +7,7 @@ Arrays are in OpenCV's channel order here: (H, W, 3) BGR, (H, W, 4) BGRA, (H, W)
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
 from typing import Callable, Iterator, List, Optional, Tuple
 
@@ -26,6 +27,11 @@ _REDUCED_FLAGS = {  # the scale: the flags for grey and for colour
 _DECODE_FLAGS = {1: cv2.IMREAD_COLOR, 0: cv2.IMREAD_GRAYSCALE, -1: cv2.IMREAD_UNCHANGED}
 
 
+_lock = threading.Lock()
+_giving_up = 0  # how many threads of the caller are within one_thread()
+_threads_before = 1
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Give up OpenCV's threads for a while; those who fork meanwhile get an OpenCV that works.
@@ -33,12 +39,19 @@ def one_thread() -> Iterator[None]:
     A fork takes no threads along. OpenCV does not know that, and in the child waits for its own for ever, at the next parallel
     loop as well as in ``cv2.setNumThreads``.
     """
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
+    global _giving_up, _threads_before
+    with _lock:
+        if not _giving_up:
+            _threads_before = cv2.getNumThreads()
+            cv2.setNumThreads(1)
+        _giving_up += 1
     try:
         yield
     finally:
-        cv2.setNumThreads(threads)
+        with _lock:
+            _giving_up -= 1
+            if not _giving_up:
+                cv2.setNumThreads(_threads_before)
 
 
 def decode(data: bytes, color: int) -> np.ndarray:

@@ -78,6 +78,14 @@ def import_mxnet() -> ModuleType:
         ) from error
 
 
+def explain(error: BaseException) -> str:
+    """What an error says, on one line; of MXNet's, which bring a trace of their own code along, the message alone."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    noise = ("Traceback (most recent call last)", 'File "', "Stack trace", "[bt]")
+    text = " ".join(line for line in lines if line and not line.startswith(noise))
+    return text[len("MXNetError: ") :] if text.startswith("MXNetError: ") else text
+
+
 def _advice(numpy_version: str) -> str:
     if int(numpy_version.split(".")[0]) >= 2:
         return 'it needs NumPy 1: pip install "numpy<2"'

@@ -11,14 +11,14 @@ import os
 import time
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any, Callable, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 from . import images
 from .cpus import usable_cpus
 from .errors import EmptyDatasetError, ErrorLimitExceeded
 from .listfile import ListEntry, count_entries, read_list
 from .parallel import ProcessPool, SerialPool, ThreadPool, ordered_map
-from .progress import Progress, open_progress
+from .progress import Progress, Tell, open_progress
 from .report import Failure, PackReport
 from .verification import verify as verify_dataset
 from .worker import InProcess, Packer
@@ -60,7 +60,8 @@ def im2rec(
     ----------
     list_file : str, os.PathLike or iterable of ListEntry
         A .lst file in UTF-8 with lines ``index <tab> label [<tab> label ...] <tab> path``, or the entries themselves. It is
-        streamed. Where a line has no tab, white space separates, and what follows the numbers is the path.
+        streamed. Where a line has no tab, white space separates, and what follows the numbers is the path. Blanks within a path
+        count, those around it do not.
     output_path : str or os.PathLike
         ``out`` or ``out.rec`` gives ``out.rec`` and ``out.idx``; a folder receives files named after the list.
     transformations : callable, optional
@@ -83,7 +84,8 @@ def im2rec(
     quality : int
         1 to 100 for JPEG; the compression level, 0 to 9, for PNG, where the default of 95 means 3.
     pass_through : bool
-        Store the files' bytes unchanged. Only what MXNet's readers decode may pass: JPEG, PNG, BMP, TIFF.
+        Store the files' bytes unchanged; ``color``, ``encoding``, ``quality`` and ``fast_decode`` have no say then. Only what
+        MXNet's readers decode may pass: JPEG, PNG, BMP, TIFF.
     error_limit : int or None
         How many entries may fail. They are left out, logged as warnings and listed in the report. None means no limit.
     root : str or os.PathLike, optional
@@ -114,13 +116,13 @@ def im2rec(
     ValueError, TypeError
         If an argument is wrong.
     OSError
-        If the list cannot be opened.
+        If the list cannot be opened, or the output's folder or the root is not there.
     ErrorLimitExceeded
         If more than ``error_limit`` entries fail; it carries all of them.
     EmptyDatasetError
         If there is nothing to write: MXNet crashes on an empty dataset.
     WorkerDiedError
-        If a worker process is killed; it names the images that were being worked on.
+        If a worker process is killed, or cannot be made ready; it names the images that were being worked on.
     OutputError
         If the dataset cannot be written whole.
     VerifyError
@@ -144,6 +146,8 @@ def im2rec(
     >>> print(report)  # doctest: +SKIP
     """
     started = time.monotonic()
+    if not isinstance(list_file, (str, os.PathLike, Iterable)) or isinstance(list_file, bytes):
+        raise TypeError(f"list_file must be a path or an iterable of ListEntry, not {list_file!r}")
     rec_path, idx_path = _output_paths(output_path, list_file)
     packer = Packer(
         root=_root_folder(root, list_file),
@@ -152,40 +156,61 @@ def im2rec(
         color=color,
         encoding=encoding,
         quality=quality,
-        pass_through=pass_through,
-        fast_decode=fast_decode,
+        pass_through=_flag("pass_through", pass_through),
+        fast_decode=_flag("fast_decode", fast_decode),
     )
-    if num_workers is None:
-        num_workers = 0 if pass_through else max(usable_cpus() - 1, 1)
-    num_workers = _whole_number("num_workers", num_workers, 0)
+    num_workers = _resolve_workers(num_workers, packer.pass_through)
     batch_size = _whole_number("batch_size", batch_size, 1)
     if error_limit is not None:
         error_limit = _whole_number("error_limit", error_limit, 0)
+    if not (progress is None or isinstance(progress, bool) or callable(progress)):
+        raise TypeError(f"progress must be None, True, False or callable, not {progress!r}")
+    check = (lambda rec, idx, count: _verify(rec, idx, rec_path, count)) if _flag("verify", verify) else None
+    entries = read_list(list_file, _flag("pack_labels", pack_labels))
 
-    entries = read_list(list_file, pack_labels)
-    failures: List[Failure] = []
-    num_records = 0
     with ExitStack() as stack:
         with images.one_thread():
             pool = stack.enter_context(_open_pool(packer, num_workers, mp_context))
-        # MXNet is loaded only now, if it is not yet: the workers work already. Copying would be done before MXNet is loaded.
-        check = (lambda rec, idx: _verify(rec, idx, rec_path, num_records)) if verify else None
-        writer = RecordWriter(rec_path, idx_path, through_mxnet=not pass_through, check=check)
-        with writer, open_progress(progress, lambda: _count(list_file)) as tell:
-            results = ordered_map(pool, entries, chunk_size=_CHUNK_ENTRIES, max_items=batch_size, max_bytes=_BYTES_IN_FLIGHT)
-            for entry, result in results:
-                if isinstance(result, Failure):
-                    failures.append(result)
-                    _log.warning("failed: %s", result)
-                    if error_limit is not None and len(failures) > error_limit:
-                        raise ErrorLimitExceeded(failures, error_limit)
-                else:
-                    writer.write(entry.index, result)
-                    num_records += 1
-                tell(num_records + len(failures), len(failures))
-            if not num_records:
+        # Only now, when the workers work already, MXNet is loaded if it is not yet. For pass_through it is not needed at all.
+        with RecordWriter(rec_path, idx_path, through_mxnet=not packer.pass_through, check=check) as writer:
+            with open_progress(progress, lambda: _count(list_file)) as tell:
+                results = ordered_map(pool, entries, chunk_size=_CHUNK_ENTRIES, max_items=batch_size, max_bytes=_BYTES_IN_FLIGHT)
+                failures = _write_results(results, writer, tell, error_limit)
+            if not writer.num_records:
                 raise EmptyDatasetError(_why_empty(list_file, failures), failures)
-    return PackReport(rec_path, idx_path, num_records, writer.num_bytes, tuple(failures), time.monotonic() - started)
+    seconds = time.monotonic() - started
+    return PackReport(rec_path, idx_path, writer.num_records, writer.num_bytes, tuple(failures), seconds)
+
+
+def _write_results(results: Iterator[Any], writer: RecordWriter, tell: Tell, error_limit: Optional[int]) -> List[Failure]:
+    """Write the records and collect the failures, up to the limit."""
+    failures: List[Failure] = []
+    for entry, result in results:
+        if isinstance(result, Failure):
+            failures.append(result)
+            _log.warning("failed: %s", result)
+            if error_limit is not None and len(failures) > error_limit:
+                raise ErrorLimitExceeded(failures, error_limit)
+        else:
+            writer.write(entry.index, result)
+        tell(writer.num_records + len(failures), len(failures))
+    return failures
+
+
+def _resolve_workers(num_workers: Optional[int], pass_through: bool) -> int:
+    is_daemon = multiprocessing.current_process().daemon  # which may not have children
+    if num_workers is None:
+        return 0 if pass_through or is_daemon else max(usable_cpus() - 1, 1)
+    num_workers = _whole_number("num_workers", num_workers, 0)
+    if num_workers and is_daemon and not pass_through:
+        raise ValueError("this is a daemonic process, which may not have worker processes; give num_workers=0")
+    return num_workers
+
+
+def _flag(name: str, value: Any) -> bool:
+    if value not in (True, False):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
 
 
 def _verify(partial_rec: str, partial_idx: str, rec_path: str, num_records: int) -> None:
@@ -199,15 +224,22 @@ def _open_pool(packer: Packer, num_workers: int, mp_context: Any) -> Union[Seria
         return SerialPool(InProcess(packer) if packer.is_random else packer)
     if packer.pass_through:
         return ThreadPool(packer, num_workers)
-    context = multiprocessing.get_context(mp_context) if mp_context is None or isinstance(mp_context, str) else mp_context
+    context = mp_context
+    if mp_context is None or isinstance(mp_context, str):
+        methods = multiprocessing.get_all_start_methods()
+        if mp_context is not None and mp_context not in methods:
+            raise ValueError(f"mp_context must be one of {', '.join(map(repr, methods))}, not {mp_context!r}")
+        context = multiprocessing.get_context(mp_context)
+    elif not hasattr(mp_context, "RawValue"):
+        raise TypeError(f"mp_context must be the name of a start method or a multiprocessing context, not {mp_context!r}")
     return ProcessPool(packer, num_workers, context, name_of=lambda entry: str(entry.path))
 
 
 def _output_paths(output_path: Union[str, os.PathLike], list_file: Any) -> Tuple[str, str]:
     """The .rec and .idx that ``output_path`` stands for."""
-    path = os.fspath(output_path)
+    path = os.fspath(output_path) if isinstance(output_path, (str, os.PathLike)) else None
     if not isinstance(path, str):
-        raise TypeError(f"output_path must be a str or a PathLike of str, not {type(path).__name__}")
+        raise TypeError(f"output_path must be a str or a PathLike of str, not {output_path!r}")
     separators = tuple(filter(None, (os.sep, os.altsep)))
     if not path:
         raise ValueError("output_path is empty; give a prefix, such as 'out' for out.rec and out.idx")

@@ -35,6 +35,9 @@ _SMALL_MESSAGE = 4096  # fits into any pipe's buffer: can be sent to a worker th
 _LOOK_SECONDS = 1.0  # how often to look after workers whose end no pipe tells
 _GO_SECONDS = 5.0  # how long a worker that is done may take to go
 _NOT_STARTED = -1
+_MAIN_GUARD_HINT = (
+    ". With this start method a worker imports the main script, so that the call must stand under if __name__ == '__main__':"
+)
 _F_SETPIPE_SZ, _PIPE_BYTES = 1031, 1 << 20  # fcntl.h; the most that a user may ask for by default
 
 
@@ -220,6 +223,8 @@ class _Worker:
     def receive(self) -> Tuple[int, List[Any]]:
         ticket, results, is_last, error = self.inbox.recv()
         if error is not None:
+            if self.position.value == _NOT_STARTED:
+                raise WorkerDiedError(f"a worker process could not load what it needs, such as the transforms' module:\n{error}")
             raise WorkerDiedError(f"a worker process broke; this is a defect of this package, or of the machine:\n{error}")
         if is_last:
             self.chunks.popleft()
@@ -325,7 +330,7 @@ class ProcessPool:
                 return replies
 
     def _death_of(self, dead: Iterable[_Worker]) -> WorkerDiedError:
-        messages, paths, exitcodes = [], [], []
+        messages, paths, exitcodes, hint = [], [], [], ""
         for worker in sorted(dead, key=lambda each: each.process.name):
             worker.process.join(_GO_SECONDS)
             exitcode = worker.process.exitcode
@@ -333,18 +338,14 @@ class ProcessPool:
             message = f"worker process {worker.process.pid} {_describe_exit(exitcode)}"
             if worker.position.value == _NOT_STARTED:
                 message += " before it was ready"
-                if self._context.get_start_method() != "fork":
-                    message += (
-                        "; with this start method a worker imports the main script, so that the call must stand under "
-                        "if __name__ == '__main__':"
-                    )
+                hint = _MAIN_GUARD_HINT if self._context.get_start_method() != "fork" else ""
             elif worker.chunks:
                 chunk = worker.chunks[0][1]
                 path = self._name_of(chunk[min(worker.position.value, len(chunk) - 1)])
                 paths.append(path)
                 message += f" while it was on {path!r}"
             messages.append(message)
-        return WorkerDiedError("; ".join(messages), paths, exitcodes[0])
+        return WorkerDiedError("; ".join(messages) + hint, paths, exitcodes[0])
 
 
 def _widen(connection: Connection) -> None:

@@ -104,13 +104,14 @@ class RecordFile:
     def __init__(self, rec_path: Union[str, os.PathLike], idx_path: Union[None, str, os.PathLike] = None) -> None:
         self.rec_path = os.path.abspath(rec_path)
         if idx_path is None:
-            beside = os.path.splitext(self.rec_path)[0] + ".idx"
+            beside = idx_beside(self.rec_path)
             idx_path = beside if os.path.exists(beside) else None
         self.idx_path = None if idx_path is None else os.path.abspath(idx_path)
         with open(self.rec_path, "rb") as stream:
             size = os.fstat(stream.fileno()).st_size
             self._map: Any = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
         self._buffer = memoryview(self._map)
+        self._is_closed = False
         try:
             if self.idx_path is None:
                 found = [(record.index, record.offset) for record in scan(self._buffer, self.rec_path)]
@@ -140,13 +141,19 @@ class RecordFile:
         if last >= len(self._buffer):
             expected = f"an offset below the .rec's {len(self._buffer):,} bytes"
             raise RecordFormatError(self.idx_path, line, expected, f"{last:,}", unit="line")
-        end = self._read(last).next_offset
+        try:
+            end = self._read(last).next_offset
+        except RecordFormatError as error:
+            expected = "the offset of a whole record of the .rec"
+            raise RecordFormatError(self.idx_path, line, expected, f"{last:,}; {error}", unit="line") from None
         if end != len(self._buffer):
             raise RecordFormatError(
                 self.idx_path, line, f"a line for the record at byte {end:,} of the .rec", "none", unit="line"
             )
 
     def _read(self, offset: int) -> Record:
+        if self._is_closed:
+            raise ValueError(f"{self.rec_path!r} is closed")
         return read_one(self._buffer, offset, self.rec_path)
 
     def __len__(self) -> int:
@@ -203,6 +210,8 @@ class RecordFile:
         RecordFormatError
             If the record has another id: the .idx belongs to another .rec.
         """
+        if not 0 <= index <= MAX_INDEX:
+            raise KeyError(index)
         if self._by_key is None:
             self._by_key = np.argsort(self._keys, kind="stable")
         position = int(np.searchsorted(self._keys, np.uint64(index), side="right", sorter=self._by_key)) - 1
@@ -215,6 +224,7 @@ class RecordFile:
 
     def close(self) -> None:
         """Give the memory back; views of records that are still in use keep theirs."""
+        self._is_closed = True
         self._buffer.release()
         if isinstance(self._map, mmap.mmap):
             try:
@@ -234,6 +244,11 @@ class RecordFile:
 
     def __repr__(self) -> str:
         return f"<RecordFile {self.rec_path!r}: {len(self):,} records, {self.num_bytes:,} bytes>"
+
+
+def idx_beside(rec_path: str) -> str:
+    """The .idx that belongs to a .rec by its name, as MXNet's ImageRecordDataset has it."""
+    return os.path.splitext(rec_path)[0] + ".idx"
 
 
 def read_one(buffer: memoryview, offset: int, path: str) -> Record:

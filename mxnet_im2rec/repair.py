@@ -15,7 +15,7 @@ from . import imagefile
 from .errors import EmptyDatasetError, ImageError, RecordFormatError
 from .framing import MAGIC_BYTES, find_magic, find_record, read_frame, read_record
 from .header import unpack_header
-from .reader import Record, RecordFile, scan
+from .reader import Record, RecordFile, idx_beside, scan
 from .report import format_bytes
 from .writer import RecordWriter
 
@@ -59,7 +59,9 @@ def build_index(rec_path: _Path, idx_path: Optional[_Path] = None) -> str:
     '/data/images_rec.idx'
     """
     rec_path = os.path.abspath(rec_path)
-    idx_path = os.path.abspath(idx_path) if idx_path is not None else _prefix_of(rec_path) + ".idx"
+    idx_path = os.path.abspath(idx_path) if idx_path is not None else idx_beside(rec_path)
+    if os.path.exists(idx_path) and os.path.samefile(rec_path, idx_path):
+        raise ValueError(f"idx_path {idx_path!r} is the .rec itself; give the .idx to write")
     partial = f"{idx_path}.{uuid.uuid4().hex[:8]}.partial"
     try:
         with open(rec_path, "rb") as stream, _mapped(stream) as buffer, open(partial, "w", encoding="ascii") as index:
@@ -127,7 +129,7 @@ class SalvageReport:
         lost = sum(each.end - each.start for each in self.lost)
         lines = [f"{self.num_records:,} records, {format_bytes(self.num_bytes)}, kept in {self.rec_path}"]
         if self.lost:
-            lines.append(f"{format_bytes(lost)} lost, in {len(self.lost)} places:")
+            lines.append(f"{format_bytes(lost)} lost, in {len(self.lost)} {'place' if len(self.lost) == 1 else 'places'}:")
             lines += [f"  bytes {each.start:,} to {each.end:,}: {each.reason}" for each in self.lost]
         else:
             lines.append("nothing is lost")
@@ -156,7 +158,9 @@ def salvage(rec_path: _Path, output_path: _Path) -> SalvageReport:
     EmptyDatasetError
         If not one record is whole.
     OutputError
-        If the output cannot be written, or is the input.
+        If the output cannot be written.
+    ValueError
+        If the output is the input.
 
     Examples
     --------
@@ -279,12 +283,13 @@ def extract(rec_path: _Path, folder: _Path, *, idx_path: Optional[_Path] = None,
     >>> im2rec(report.list_path, 'again', pass_through=True)  # doctest: +SKIP
     """
     folder = os.path.abspath(folder)
-    os.makedirs(folder, exist_ok=True)
-    if os.listdir(folder):
+    if os.path.isdir(folder) and os.listdir(folder):
         raise FileExistsError(f"the folder {folder!r} is not empty; give a new one")
     list_path = os.path.join(folder, "images.lst")
-    with RecordFile(rec_path, idx_path) as records, open(list_path, "w", encoding="utf-8", newline="\n") as entries:
-        count, skipped = _write_images(records, folder, entries, by_label)
+    with RecordFile(rec_path, idx_path) as records:
+        os.makedirs(folder, exist_ok=True)
+        with open(list_path, "w", encoding="utf-8", newline="\n") as entries:
+            count, skipped = _write_images(records, folder, entries, by_label)
     return ExtractReport(folder, list_path, count, tuple(skipped))
 
 

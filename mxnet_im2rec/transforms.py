@@ -51,6 +51,8 @@ class TransformPlan:
     """
 
     def __init__(self, transformations: Callable, seed: int) -> None:
+        if isinstance(transformations, type):
+            raise TypeError(f"transformations must be an instance, such as {transformations.__name__}(...), not the class itself")
         if not callable(transformations):
             raise TypeError(
                 f"transformations must be a Compose, a Block or another callable, not {type(transformations).__name__}"

@@ -28,6 +28,7 @@ from .errors import WorkerDiedError
 from .findings import Findings, VerifyReport
 from .listfile import ListEntry, read_list
 from .parallel import ProcessPool, SerialPool, ordered_map
+from .reader import idx_beside
 from .sources import Match, SourceCheck, match_list
 from .structure import Structure, check_index, check_structure, map_file
 
@@ -109,7 +110,7 @@ def verify(
     if root is not None and list_file is None:
         raise ValueError("root is the folder of the list's images; give list_file too")
     path = os.path.abspath(rec_path)
-    index = os.path.splitext(path)[0] + ".idx" if idx_path is None else os.path.abspath(idx_path)
+    index = idx_beside(path) if idx_path is None else os.path.abspath(idx_path)
     check = None
     if root is not None and pixels != "none":
         options = {"seed": seed, "color": color, "fast_decode": fast_decode}

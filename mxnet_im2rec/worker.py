@@ -16,6 +16,7 @@ from .errors import ImageError
 from .framing import MAX_LENGTH
 from .header import pack_header
 from .listfile import ListEntry
+from .mxnet_compat import explain
 from .report import Failure
 from .transforms import TransformPlan, generators_kept
 
@@ -127,8 +128,7 @@ def _reason(error: BaseException) -> str:
     """An error as one line. Our own say it all; of others the type is part of what they say."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename!r}" if error.filename else error.strerror
-    lines = [line.strip() for line in str(error).splitlines() if line.strip() and "Stack trace" not in line]
-    text = " ".join(lines)[:500]
+    text = explain(error)[:500]
     if isinstance(error, ValueError) and type(error).__module__.startswith("mxnet_im2rec"):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

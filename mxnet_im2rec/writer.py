@@ -17,7 +17,7 @@ from typing import Any, Callable, List, Optional, Tuple, Type
 
 from .errors import OutputError
 from .framing import frame
-from .mxnet_compat import import_mxnet
+from .mxnet_compat import explain, import_mxnet
 
 _PIECES_AT_ONCE = 1024  # what writev takes (IOV_MAX, limits.h)
 _WRITE_BACK_BYTES = 32 << 20  # how often the system is told to begin writing to the disk
@@ -88,8 +88,8 @@ class RecordWriter:
     through_mxnet : bool
         Whether to write through MXNet's own MXIndexedRecordIO. The bytes are the same.
     check : callable, optional
-        Receives the paths of the partial .rec and .idx once both are whole, before they are put in place; if it raises, they
-        never are.
+        Receives the paths of the partial .rec and .idx and the number of records once both are whole, before they are put in
+        place; if it raises, they never are.
 
     Raises
     ------
@@ -103,14 +103,15 @@ class RecordWriter:
     """
 
     def __init__(
-        self, rec_path: str, idx_path: str, through_mxnet: bool = True, *, check: Optional[Callable[[str, str], None]] = None
+        self, rec_path: str, idx_path: str, through_mxnet: bool = True, *, check: Optional[Callable[[str, str, int], None]] = None
     ) -> None:
         self._check = check
         self._open = _mxnet_record_io if through_mxnet else _PlainRecordIO
         self._errors: Tuple[Type[BaseException], ...] = (OSError, import_mxnet().MXNetError) if through_mxnet else (OSError,)
         self._written_back = 0
+        self._is_published = False
         self.rec_path, self.idx_path = rec_path, idx_path
-        self.num_bytes = 0
+        self.num_bytes = self.num_records = 0
         token = f".{uuid.uuid4().hex[:8]}.partial"
         self._partial_rec, self._partial_idx = rec_path + token, idx_path + token
         self._backups: List[Tuple[str, str]] = []
@@ -120,17 +121,18 @@ class RecordWriter:
             self._record = self._open(self._partial_idx, self._partial_rec)
         except self._errors as error:
             self._remove_partial()
-            raise OutputError(f"cannot write to {os.path.dirname(self.rec_path)!r}: {_first_line(error)}") from error
+            raise OutputError(f"cannot write to {os.path.dirname(self.rec_path)!r}: {explain(error)}") from error
         return self
 
     def write(self, index: int, record: bytes) -> None:
         """Append one record under its index."""
         try:
             self._record.write_idx(index, record)
+            self.num_records += 1
             if self._record.tell() - self._written_back > _WRITE_BACK_BYTES:
                 self._write_back()
         except self._errors as error:
-            raise OutputError(f"cannot write {self.rec_path!r}, is the disk full? {_first_line(error)}") from error
+            raise OutputError(f"cannot write {self.rec_path!r}, is the disk full? {explain(error)}") from error
 
     def _write_back(self) -> None:
         """Have the system begin to write to the disk what it has of the .rec, so that little is left to wait for at the end."""
@@ -145,7 +147,7 @@ class RecordWriter:
             if kind is None:
                 self._finish()
                 if self._check is not None:
-                    self._check(self._partial_rec, self._partial_idx)
+                    self._check(self._partial_rec, self._partial_idx, self.num_records)
                 self._publish()
         finally:
             # MXNet's close() closes the .idx only if closing the .rec went well.
@@ -172,7 +174,7 @@ class RecordWriter:
         except self._errors as error:
             if isinstance(error, OutputError):
                 raise
-            raise OutputError(f"cannot write {self.rec_path!r}, is the disk full? {_first_line(error)}") from error
+            raise OutputError(f"cannot write {self.rec_path!r}, is the disk full? {explain(error)}") from error
 
     def _publish(self) -> None:
         """Put both files in place, or leave both old ones there. The .idx goes first and comes last: a .rec without one is
@@ -190,8 +192,7 @@ class RecordWriter:
             if isinstance(error, OSError):
                 raise OutputError(f"cannot put {self.rec_path!r} in place: {error}") from error
             raise
-        for _, backup in self._backups:
-            os.unlink(backup)
+        self._is_published = True
         with suppress(OSError):  # some network file systems have no sync of a folder; the dataset is in place
             _fsync(os.path.dirname(self.rec_path) or ".")
 
@@ -204,7 +205,8 @@ class RecordWriter:
                 os.rename(backup, path)
 
     def _remove_partial(self) -> None:
-        for path in (self._partial_rec, self._partial_idx):
+        backups = [backup for _, backup in self._backups] if self._is_published else []
+        for path in (self._partial_rec, self._partial_idx, *backups):
             with suppress(OSError):  # there is none, or it cannot be removed: then whatever made us stop is what to tell
                 os.unlink(path)
 
@@ -217,9 +219,3 @@ def _fsync(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _first_line(error: BaseException) -> str:
-    """MXNet's errors carry a stack trace; the first line that is not one tells what happened."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return next((line for line in lines if "Stack trace" not in line), type(error).__name__)

@@ -124,7 +124,7 @@ def test_a_file_that_cannot_grow_ends_the_run(folder, workers, limit):
     process = start_script(FULL_DISK.format(limit=limit, workers=workers), folder)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "OutputError" in err and "is the disk full?" in err
+    assert "OutputError" in err and "is the disk full?" in err and "full? Traceback" not in err
     assert_untouched(folder)
     assert not partial_files(folder)
 

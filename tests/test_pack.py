@@ -6,6 +6,7 @@ import inspect
 import logging
 import multiprocessing
 import shutil
+import threading
 from pathlib import Path
 
 import cv2
@@ -25,6 +26,7 @@ from mxnet_im2rec import (
     ListEntry,
     PackReport,
     im2rec,
+    images,
 )
 
 WORKERS = [0, 2]
@@ -151,7 +153,16 @@ def test_relative_paths_are_relative_to_the_list_or_to_root(folder, monkeypatch)
         ({"output_path": "/no/such/folder/out"}, FileNotFoundError, "/no/such/folder"),
         ({"output_path": ""}, ValueError, "empty"),
         ({"list_file": "/no/such.lst"}, FileNotFoundError, "/no/such.lst"),
-        ({"mp_context": "thread"}, ValueError, "thread"),
+        ({"mp_context": "thread"}, ValueError, "'fork', 'spawn'"),
+        ({"mp_context": 1}, TypeError, "mp_context"),
+        ({"pass_through": "no"}, TypeError, "pass_through"),
+        ({"pack_labels": "no"}, TypeError, "pack_labels"),
+        ({"fast_decode": None}, TypeError, "fast_decode"),
+        ({"verify": 2}, TypeError, "verify"),
+        ({"progress": "yes"}, TypeError, "progress"),
+        ({"list_file": None}, TypeError, "list_file"),
+        ({"output_path": None}, TypeError, "output_path"),
+        ({"transformations": transforms.ToTensor}, TypeError, "instance"),
         ({"list_file": [("0", 1.0, "a.jpg")]}, TypeError, "ListEntry"),
     ],
 )
@@ -210,6 +221,7 @@ def test_a_transform_that_fails_is_a_failure_of_its_image(folder, transform, rea
         im2rec(folder / "images.lst", folder / "out", transformations=transform, num_workers=workers, error_limit=2)
     assert [failure.stage for failure in caught.value.failures] == ["transform"] * 3
     assert all(reason in failure.reason for failure in caught.value.failures)
+    assert not any("Traceback" in failure.reason for failure in caught.value.failures)
     assert [failure.path for failure in caught.value.failures] == PHOTOS[:3]
 
 
@@ -428,6 +440,63 @@ def test_own_blocks_lambdas_and_used_composes_work_with_every_start_method(folde
 def test_a_context_object_and_the_global_start_method_are_honoured(folder):
     context = multiprocessing.get_context("forkserver")
     assert im2rec(folder / "images.lst", folder / "out", num_workers=1, mp_context=context).num_records == 5
+
+
+def pack_in_daemon(folder, num_workers, queue):
+    try:
+        report = im2rec(folder / "images.lst", folder / "daemon", num_workers=num_workers)
+        queue.put(report.num_records)
+    except Exception as error:
+        queue.put(repr(error))
+
+
+@pytest.mark.parametrize("num_workers, expected", [(None, 5), (0, 5), (2, "num_workers=0")])
+def test_a_daemonic_process_has_no_workers(folder, num_workers, expected):
+    context = multiprocessing.get_context("fork")
+    queue = context.SimpleQueue()
+    with images.one_thread():
+        process = context.Process(target=pack_in_daemon, args=(folder, num_workers, queue), daemon=True)
+        process.start()
+    found = queue.get()
+    process.join(60)
+    assert found == expected if isinstance(expected, int) else expected in found
+
+
+def test_concurrent_calls_leave_opencvs_threads_as_they_were(folder):
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    threads = [
+        threading.Thread(target=im2rec, args=(folder / "images.lst", folder / f"out{number}"), kwargs={"num_workers": 1})
+        for number in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert cv2.getNumThreads() == 2
+    cv2.setNumThreads(before)
+    outputs = {(folder / f"out{number}.rec").read_bytes() for number in range(3)}
+    assert len(outputs) == 1
+
+
+UNLOADABLE = """
+import sys
+from pathlib import Path
+Path('own_transform.py').write_text('def halve(image): return image[::2]')
+sys.path.insert(0, '.')
+from mxnet_im2rec import im2rec
+if __name__ == '__main__':
+    from own_transform import halve
+    Path('own_transform.py').unlink()
+    im2rec('images.lst', 'out', halve, num_workers=1, mp_context='spawn')
+"""
+
+
+def test_a_transform_that_a_worker_cannot_load_is_told_as_that(folder):
+    script = UNLOADABLE.replace("Path('own", "__name__ == '__main__' and Path('own", 1)
+    code, out, err = run_script(script, folder)
+    assert code == 1
+    assert "could not load what it needs" in err and "No module named 'own_transform'" in err
 
 
 def test_np_semantics_of_the_caller_reach_the_transforms(folder):

@@ -63,8 +63,9 @@ def test_it_reads_what_mxnet_writes(mixed):
         for wrong in (5, -6):
             with pytest.raises(IndexError):
                 records[wrong]
-        with pytest.raises(KeyError):
-            records.by_index(1)
+        for wrong in (1, -1, 2**70):
+            with pytest.raises(KeyError):
+                records.by_index(wrong)
 
 
 def test_content_is_a_view_unless_it_was_split(mixed):
@@ -129,6 +130,13 @@ def test_it_works_pickled_in_threads_and_after_a_fork(mixed):
         assert queue.get() == expected
         child.join(60)
         assert child.exitcode == 0
+
+
+def test_a_closed_file_says_so(mixed):
+    records = RecordFile(mixed)
+    records.close()
+    with pytest.raises(ValueError, match="is closed"):
+        records[0]
 
 
 def test_views_outlive_the_file(mixed):

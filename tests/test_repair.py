@@ -38,6 +38,18 @@ def test_build_index_gives_what_packing_wrote(packed):
     assert Path(packed.idx_path).read_bytes() == expected
 
 
+def test_build_index_does_not_write_over_the_rec(packed):
+    with pytest.raises(ValueError, match="itself"):
+        build_index(packed.rec_path, packed.rec_path)
+    assert os.path.getsize(packed.rec_path) == packed.num_bytes
+
+
+def test_extract_of_what_is_not_there_makes_no_folder(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        extract(tmp_path / "no.rec", tmp_path / "files")
+    assert not (tmp_path / "files").exists()
+
+
 def test_build_index_of_a_damaged_file_leaves_the_old_one(packed, tmp_path):
     before = Path(packed.idx_path).read_bytes()
     with open(packed.rec_path, "r+b") as stream:
@@ -119,7 +131,7 @@ def test_salvage_keeps_a_whole_image_before_damage(photos, tmp_path):
     saved_report, records = saved(bytes(data), tmp_path)
     assert [index for index, _ in records] == [index for index in range(20) if index != 7]
     assert len(saved_report.lost) == 1 and saved_report.lost[0].start == offset
-    assert "1 places" in str(saved_report)
+    assert "1 place:" in str(saved_report)
 
 
 def test_extract_and_pack_again_gives_the_same_file(tmp_path):
