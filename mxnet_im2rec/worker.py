@@ -97,7 +97,8 @@ class Packer:
 def _keep_freed_memory() -> None:
     """Have glibc keep what an image has freed for the next one, instead of giving it back to the system and faulting it in again.
 
-    An eighth of the time of a 500 x 375 photo went there. Only for worker processes, which have nothing else to do.
+    For photos of 500 x 375 that are decoded and encoded this saves 50 page faults each, and a twentieth of the CPU time. Only for
+    worker processes, which have nothing else to do.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:  # glibc's; another C library does as it does
