@@ -55,7 +55,7 @@ _INTEGER = re.compile(r"[0-9]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _TOKEN = re.compile(r"\s*(\S+)")
 _BOM = b"\xef\xbb\xbf"
-_EXACT_INTEGERS = 2**24  # up to here float32 holds every integer
+_EXACT_INTEGERS = 2**24  # up to here float32 holds every integer; beyond 2**64 a label is a measure, not a number of something
 
 
 def parse_line(text: str, line: Optional[int] = None) -> ListEntry:
@@ -243,7 +243,7 @@ def _check_stream(entries: Entries, pack_labels: bool) -> Entries:
 
 def _warn_if_inexact(entry: ListEntry) -> bool:
     for label in entry.labels:
-        if abs(label) > _EXACT_INTEGERS and label.is_integer() and as_float32(label) != label:
+        if _EXACT_INTEGERS < abs(label) < 2**64 and label.is_integer() and as_float32(label) != label:
             warnings.warn(
                 f"line {entry.line}: the label {label:.0f} becomes {as_float32(label):.0f}: RecordIO stores labels as float32, "
                 f"which holds every integer only up to 2**24. This is told once; later labels may be concerned too.",

@@ -165,25 +165,30 @@ def im2rec(
         error_limit = _whole_number("error_limit", error_limit, 0)
     if not (progress is None or isinstance(progress, bool) or callable(progress)):
         raise TypeError(f"progress must be None, True, False or callable, not {progress!r}")
-    check = (lambda rec, idx, count: _verify(rec, idx, rec_path, count)) if _flag("verify", verify) else None
+    verify = _flag("verify", verify)
     entries = read_list(list_file, _flag("pack_labels", pack_labels))
 
     with ExitStack() as stack:
         with images.one_thread():
             pool = stack.enter_context(_open_pool(packer, num_workers, mp_context))
         # Only now, when the workers work already, MXNet is loaded if it is not yet. For pass_through it is not needed at all.
-        with RecordWriter(rec_path, idx_path, through_mxnet=not packer.pass_through, check=check) as writer:
+        with RecordWriter(rec_path, idx_path, through_mxnet=not packer.pass_through) as writer:
             with open_progress(progress, lambda: _count(list_file)) as tell:
                 results = ordered_map(pool, entries, chunk_size=_CHUNK_ENTRIES, max_items=batch_size, max_bytes=_BYTES_IN_FLIGHT)
-                failures = _write_results(results, writer, tell, error_limit)
-            if not writer.num_records:
+                num_records, failures = _write_results(results, writer, tell, error_limit)
+            if not num_records:
                 raise EmptyDatasetError(_why_empty(list_file, failures), failures)
+            if verify:
+                writer.check = lambda rec, idx: _verify(rec, idx, rec_path, num_records)
     seconds = time.monotonic() - started
-    return PackReport(rec_path, idx_path, writer.num_records, writer.num_bytes, tuple(failures), seconds)
+    return PackReport(rec_path, idx_path, num_records, writer.num_bytes, tuple(failures), seconds)
 
 
-def _write_results(results: Iterator[Any], writer: RecordWriter, tell: Tell, error_limit: Optional[int]) -> List[Failure]:
-    """Write the records and collect the failures, up to the limit."""
+def _write_results(
+    results: Iterator[Any], writer: RecordWriter, tell: Tell, error_limit: Optional[int]
+) -> Tuple[int, List[Failure]]:
+    """Write the records, and count them; collect the failures, up to the limit."""
+    num_records = 0
     failures: List[Failure] = []
     for entry, result in results:
         if isinstance(result, Failure):
@@ -193,8 +198,9 @@ def _write_results(results: Iterator[Any], writer: RecordWriter, tell: Tell, err
                 raise ErrorLimitExceeded(failures, error_limit)
         else:
             writer.write(entry.index, result)
-        tell(writer.num_records + len(failures), len(failures))
-    return failures
+            num_records += 1
+        tell(num_records + len(failures), len(failures))
+    return num_records, failures
 
 
 def _resolve_workers(num_workers: Optional[int], pass_through: bool) -> int:

@@ -307,7 +307,7 @@ def _write_images(records: RecordFile, folder: str, entries: TextIO, by_label: b
             os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "xb") as stream:
             stream.write(record.content)
-        labels = "\t".join(f"{label:.9g}" for label in record.labels.tolist())
+        labels = "\t".join(f"{label:.0f}" if label.is_integer() else f"{label:.9g}" for label in record.labels.tolist())
         entries.write(f"{record.index}\t{labels}\t{name}\n")
     return sum(uses.values()), skipped
 

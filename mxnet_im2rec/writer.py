@@ -87,9 +87,6 @@ class RecordWriter:
         The files to appear. Those that are there are replaced at the end.
     through_mxnet : bool
         Whether to write through MXNet's own MXIndexedRecordIO. The bytes are the same.
-    check : callable, optional
-        Receives the paths of the partial .rec and .idx and the number of records once both are whole, before they are put in
-        place; if it raises, they never are.
 
     Raises
     ------
@@ -102,16 +99,15 @@ class RecordWriter:
     ...     writer.write(0, header + image)
     """
 
-    def __init__(
-        self, rec_path: str, idx_path: str, through_mxnet: bool = True, *, check: Optional[Callable[[str, str, int], None]] = None
-    ) -> None:
-        self._check = check
+    def __init__(self, rec_path: str, idx_path: str, through_mxnet: bool = True) -> None:
+        self.check: Optional[Callable[[str, str], None]] = None
+        """Called with the paths of the partial .rec and .idx when both are whole; if it raises, they are not put in place."""
         self._open = _mxnet_record_io if through_mxnet else _PlainRecordIO
         self._errors: Tuple[Type[BaseException], ...] = (OSError, import_mxnet().MXNetError) if through_mxnet else (OSError,)
         self._written_back = 0
         self._is_published = False
         self.rec_path, self.idx_path = rec_path, idx_path
-        self.num_bytes = self.num_records = 0
+        self.num_bytes = 0
         token = f".{uuid.uuid4().hex[:8]}.partial"
         self._partial_rec, self._partial_idx = rec_path + token, idx_path + token
         self._backups: List[Tuple[str, str]] = []
@@ -128,7 +124,6 @@ class RecordWriter:
         """Append one record under its index."""
         try:
             self._record.write_idx(index, record)
-            self.num_records += 1
             if self._record.tell() - self._written_back > _WRITE_BACK_BYTES:
                 self._write_back()
         except self._errors as error:
@@ -146,8 +141,8 @@ class RecordWriter:
         try:
             if kind is None:
                 self._finish()
-                if self._check is not None:
-                    self._check(self._partial_rec, self._partial_idx, self.num_records)
+                if self.check is not None:
+                    self.check(self._partial_rec, self._partial_idx)
                 self._publish()
         finally:
             # MXNet's close() closes the .idx only if closing the .rec went well.
