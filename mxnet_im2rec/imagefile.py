@@ -163,7 +163,8 @@ def check_readable_by_mxnet(data: bytes) -> None:
     """
     name = sniff(data)
     if name not in MXNET_FORMATS:
-        raise ImageError(f"{describe(data)}: MXNet decodes {', '.join(MXNET_FORMATS)} only; pack it without pass_through")
+        advice = "pack it without pass_through" if name else "it is damaged, or no image"
+        raise ImageError(f"{describe(data)}: MXNet decodes {', '.join(MXNET_FORMATS)} only; {advice}")
     if name == "JPEG":
         _check_jpeg_variety(data)
     elif name == "PNG":

@@ -23,7 +23,7 @@ import numpy as np
 from . import imagefile
 from .cpus import usable_cpus
 from .errors import ImageError, MXNetUnavailableError
-from .mxnet_compat import import_mxnet
+from .mxnet_compat import explain, import_mxnet
 from .reader import Record, read_one, scan
 from .structure import map_file
 
@@ -280,8 +280,7 @@ def main(argument: str) -> None:
         except MXNetUnavailableError as error:
             tell(event="failed", message=str(error))
         except Exception as error:
-            lines = [line.strip() for line in str(error).splitlines() if line.strip() and "Stack trace" not in line]
-            tell(event="failed", message=f"ImageRecordIter fails: {type(error).__name__}: {' '.join(lines[:2])[:500]}")
+            tell(event="failed", message=f"ImageRecordIter fails: {type(error).__name__}: {explain(error)[:500]}")
         else:
             tell(event="done")
         stream.flush()

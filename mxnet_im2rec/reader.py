@@ -178,11 +178,21 @@ class RecordFile:
     def __getitem__(self, position: Union[int, slice]) -> Union[Record, List[Record]]:
         """The record at a position in the file, from 0; a slice gives a list."""
         if isinstance(position, slice):
-            return [self._read(int(offset)) for offset in self._offsets[position]]
+            return [self._at(each) for each in range(*position.indices(len(self)))]
         count = len(self)
         if not -count <= position < count:
             raise IndexError(f"position {position} of {count} records")
-        return self._read(int(self._offsets[position]))
+        return self._at(position % count)
+
+    def _at(self, position: int) -> Record:
+        """The record at a position; its end must be where the .idx has the next one, so that a length that lies is noticed."""
+        record = self._read(int(self._offsets[position]))
+        is_last = position + 1 == len(self)
+        following = len(self._buffer) if is_last else int(self._offsets[position + 1])
+        if record.next_offset != following:
+            found = f"{record.next_offset:,}"
+            raise RecordFormatError(self.rec_path, record.offset, f"a record that ends at byte {following:,}, by the .idx", found)
+        return record
 
     def __iter__(self) -> Iterator[Record]:
         """Every record, in the order of the file; RecordFormatError where the .idx leaves one out."""

@@ -71,6 +71,7 @@ def check_structure(buffer: memoryview, path: str, findings: Findings) -> Struct
         Receives the problems.
     """
     ids, offsets, empties = array("Q"), array("q"), array("q")
+    bare = array("q")  # without an image, and without labels behind the header: nobody writes such records on purpose
     label_counts: Set[int] = set()
     has_header_record = False
     is_whole = True
@@ -101,7 +102,7 @@ def check_structure(buffer: memoryview, path: str, findings: Findings) -> Struct
             what = f"byte {offset + 24:,}: expected 0 as the header's second id, found {id2}"
             findings.add("structure", what, position, header.index)
         if len(payload) == header.size:
-            empties.append(position)
+            (empties if header.flag else bare).append(position)
             has_header_record = has_header_record or (header.flag > 0 and header.index == 0)
         label_counts.add(len(header.labels))
         ids.append(header.index)
@@ -109,11 +110,13 @@ def check_structure(buffer: memoryview, path: str, findings: Findings) -> Struct
         offset = following
     if not ids:
         findings.add("structure", f"there is not one whole record in its {len(buffer):,} bytes")
+    num_empty = len(empties) + len(bare)
     if not has_header_record:  # InsightFace's: one of index 0, and one for each person
-        for position in empties:
-            findings.add("structure", "the record has no image", position, ids[position])
+        bare.extend(empties)
+    for position in sorted(bare):
+        findings.add("structure", "the record has no image", position, ids[position])
     counts = tuple(sorted(label_counts))
-    return Structure(np.array(ids, np.uint64), np.array(offsets, np.int64), counts, len(empties), is_whole)
+    return Structure(np.array(ids, np.uint64), np.array(offsets, np.int64), counts, num_empty, is_whole)
 
 
 def _unpack(payload: Union[bytes, memoryview], offset: int, path: str) -> Header:

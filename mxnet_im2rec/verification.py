@@ -107,6 +107,12 @@ def verify(
     started = time.monotonic()
     if pixels not in ("all", "sample", "none"):
         raise ValueError(f"pixels must be 'all', 'sample' or 'none', not {pixels!r}")
+    if num_workers is not None and (isinstance(num_workers, bool) or not isinstance(num_workers, int) or num_workers < 0):
+        raise ValueError(f"num_workers must be None or a whole number from 0, not {num_workers!r}")
+    if timeout <= 0:
+        raise ValueError(f"timeout must be more than 0 seconds, not {timeout!r}")
+    if root is not None and not os.path.isdir(root):
+        raise NotADirectoryError(f"root {os.fspath(root)!r} is no folder")
     if root is not None and list_file is None:
         raise ValueError("root is the folder of the list's images; give list_file too")
     path = os.path.abspath(rec_path)
