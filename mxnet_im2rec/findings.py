@@ -36,10 +36,14 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        where = [] if self.position is None else [f"record {self.position:,}"]
-        if self.index is not None:
-            where.append(f"index {self.index}")
-        return f"{self.layer}: {', '.join(where) + ': ' if where else ''}{self.message}"
+        return f"{self.layer}: {_with_place(self.message, self.position, self.index)}"
+
+
+def _with_place(message: str, position: Optional[int], index: Optional[int]) -> str:
+    where = [] if position is None else [f"record {position:,}"]
+    if index is not None:
+        where.append(f"index {index}")
+    return f"{', '.join(where) + ': ' if where else ''}{message}"
 
 
 @dataclass(frozen=True)
@@ -55,9 +59,9 @@ class VerifyReport:
     problems : tuple of Problem
         What is wrong, the first 1,000 at most.
     num_problems : int
-        How many there are in all.
+        How many there are in all. Many of one kind can be one problem, whose message counts them.
     notes : tuple of str
-        What was not checked, and why.
+        What was not checked and why, and what is worth a look.
     lowest_psnr : float or None
         In dB, of the stored images against their sources; infinite where all are equal, None where they were not compared.
     seconds : float
@@ -85,7 +89,8 @@ class VerifyReport:
     def __str__(self) -> str:
         found = "no problem" if self.ok else f"{self.num_problems:,} problem{'s' if self.num_problems > 1 else ''}"
         noun = "record" if self.num_records == 1 else "records"
-        lines = [f"{self.num_records:,} {noun} verified in {self.seconds:.1f} s: {found}", f"  {self.rec_path}"]
+        done = f"{noun} verified in" if self.ok else f"whole {noun} found in"
+        lines = [f"{self.num_records:,} {done} {self.seconds:.1f} s: {found}", f"  {self.rec_path}"]
         if self.lowest_psnr is not None:
             lines.append(f"lowest PSNR against the sources: {self.lowest_psnr:.1f} dB")
         if self.problems:
@@ -121,3 +126,45 @@ class Findings:
     def report(self, rec_path: str, num_records: int, seconds: float) -> VerifyReport:
         problems, notes = tuple(self.problems), tuple(self.notes)
         return VerifyReport(rec_path, num_records, problems, self.num_problems, notes, self.lowest_psnr, seconds)
+
+
+class Tally:
+    """Problems of one kind: up to ``most`` are told one by one; more in one line, which counts them and tells the first.
+
+    Parameters
+    ----------
+    findings : Findings
+        Receives them when the tally is closed.
+    layer : str
+        As of a :class:`Problem`.
+    what : str
+        What many of them are called, behind their number.
+    most : int
+    """
+
+    def __init__(self, findings: Findings, layer: str, what: str, most: int = 1) -> None:
+        self._findings = findings
+        self._layer = layer
+        self._what = what
+        self._most = most
+        self._kept: List[Tuple[str, Optional[int], Optional[int]]] = []
+        self.count = 0
+
+    def add(self, message: str, position: Optional[int] = None, index: Optional[int] = None) -> None:
+        self.count += 1
+        if len(self._kept) < self._most:
+            self._kept.append((message, position, index))
+
+    def close(self, hint: str = "") -> None:
+        """Tell the findings; the hint says what to do, and stands once."""
+        if self.count > self._most:
+            message = f"{self.count:,} {self._what}, the first: {_with_place(*self._kept[0])}"
+            indices = [str(index) for _, _, index in self._kept if index is not None]
+            if len(indices) > 1:
+                message += f"; their indices: {', '.join(indices)}, ..."
+            self._findings.add(self._layer, message + hint)
+        else:
+            for number, (message, position, index) in enumerate(self._kept):
+                self._findings.add(self._layer, message if number else message + hint, position, index)
+        self._kept = []
+        self.count = 0

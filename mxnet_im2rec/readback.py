@@ -10,12 +10,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import select
+import shutil
+import signal
 import struct
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Callable, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, List, NamedTuple, NoReturn, Optional, Set, Tuple
 
 import cv2
 import numpy as np
@@ -31,6 +36,14 @@ _BATCH_BYTES, _BATCH_RECORDS = 32 << 20, 128
 _PROGRESS_SECONDS = 1.0
 _DECODE_FLAGS = {3: cv2.IMREAD_COLOR, 1: cv2.IMREAD_GRAYSCALE}
 _TURNED = 5  # the EXIF orientations from here on change rows and columns
+_PARENT_SECONDS = 1.0  # how often to look for the parent where its end of the pipe stays open in another child of its own
+
+# What libjpeg prints when it goes on behind damage; its other warnings are of metadata.
+_DAMAGE = re.compile(r"Corrupt JPEG data: (?!bad ICC)|Premature end of JPEG file|Inconsistent progression sequence")
+_EXTRA_BYTES = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker")
+# Webcams and old cameras leave a byte or few between the image and the marker, and nothing is lost. Damaged scans of 1,200 photos
+# left 6 or more, which is how most damage shows: the decoder has lost step, and is done before the data is.
+_FEW_BYTES = 4
 
 
 class Request(NamedTuple):
@@ -46,12 +59,18 @@ class Request(NamedTuple):
         How many labels every record has; 0 leaves ImageRecordIter out, the images are only decoded.
     sample : int or None
         How many records' pixels are looked at, spread over the file; None: all.
+    folder : str or None
+        What to remove when the parent is gone: the folder that was made for this process.
+    parent : int or None
+        The id of the process that waits for this one, which ends with it.
     """
 
     rec: str
     idx: Optional[str]
     label_width: int
     sample: Optional[int]
+    folder: Optional[str] = None
+    parent: Optional[int] = None
 
 
 class _Image(NamedTuple):
@@ -83,6 +102,8 @@ class Readback:
         self._is_comparable: List[bool] = []
         self._is_grey = True
         self._num_compared = 0
+        self._suspects: List[int] = []  # JPEGs while whose decoding something was printed, by whichever thread
+        self._faulty: Set[int] = set()  # what was told to be damaged already
 
     def run(self) -> None:
         """Look at every image, then read all of them through ImageRecordIter."""
@@ -97,14 +118,13 @@ class Readback:
         cv2.setNumThreads(1)
         with ThreadPoolExecutor(usable_cpus()) as threads:
             size = self._look_at_images(threads)
-            if not self._request.label_width:
-                return
-            if size is None:
+            if self._request.label_width and size is None:
                 self._tell(event="note", message="ImageRecordIter was not run: there is no image that can be decoded")
-                return
-            self._iterate(threads, (3, *size))
-            if self._is_grey and self._num_compared:
-                self._iterate(threads, (1, *size))
+            elif self._request.label_width and size is not None:
+                self._iterate(threads, (3, *size))
+                if self._is_grey and self._num_compared:
+                    self._iterate(threads, (1, *size))
+        self._tell_of_damaged_scans()  # now that no one else decodes
 
     def _record(self, position: int) -> Record:
         return read_one(self._buffer, self._offsets[position], self._request.rec)
@@ -127,6 +147,7 @@ class Readback:
             positions = range(start, min(start + _BATCH_RECORDS, len(self._offsets)))
             for position, image in zip(positions, threads.map(self._look, positions)):
                 if image.fault is not None:
+                    self._faulty.add(position)
                     self._problem(position, image.fault)
                 if image.size is not None:
                     sizes.add(image.size)
@@ -159,7 +180,7 @@ class Readback:
         assert self._looked_at is not None
         only_decoded = not self._request.label_width and self._looked_at[position]
         try:
-            size = (None if fault or only_decoded else _size_by_header(content)) or _decoded_size(content)
+            size = (None if fault or only_decoded else _size_by_header(content)) or self._decoded_size(position, content)
         except (ImageError, struct.error, cv2.error) as error:
             return _Image(None, False, fault or f"the image cannot be decoded: {error}")
         if _is_turned_tiff(content):
@@ -187,6 +208,7 @@ class Readback:
             end = start + batch_size - batch.pad
             if end > count:
                 start = end
+                self._suspects.clear()  # MXNet goes on decoding: whose damage is told of could not be said
                 break
             self._compare_labels(start, batch.label[0].asnumpy().reshape(batch_size, -1)[: end - start])
             self._compare_pixels(threads, start, end, batch.data[0], data_shape)
@@ -209,7 +231,8 @@ class Readback:
             return
         pixels = data.asnumpy()
         expected = threads.map(
-            lambda position: _crop(_decode(bytes(self._record(position).content), data_shape[0]), data_shape), positions
+            lambda position: _crop(self._decode(position, bytes(self._record(position).content), data_shape[0]), data_shape),
+            positions,
         )
         for position, image in zip(positions, expected):
             found = pixels[position - start].transpose(1, 2, 0)[:, :, ::-1]
@@ -221,6 +244,43 @@ class Readback:
             if self._is_grey and data_shape[0] == 3:
                 self._is_grey = np.array_equal(image[:, :, 0], image[:, :, 1]) and np.array_equal(image[:, :, 0], image[:, :, 2])
 
+    def _decode(self, position: int, content: bytes, channels: int) -> np.ndarray:
+        """Decode, and mark the record if stderr, a file, has grown meanwhile."""
+        before = os.fstat(2).st_size
+        try:
+            return _decode(content, channels)
+        finally:
+            if os.fstat(2).st_size != before and imagefile.sniff(content) == "JPEG":
+                self._suspects.append(position)
+
+    def _decoded_size(self, position: int, content: bytes) -> Tuple[int, int]:
+        height, width, _ = self._decode(position, content, 3).shape
+        return height, width
+
+    def _tell_of_damaged_scans(self) -> None:
+        """Decode the suspects again, one at a time, so that what libjpeg prints is of this record."""
+        harmless = []
+        for number, position in enumerate(sorted(set(self._suspects) - self._faulty)):
+            self._progress(number)
+            said = _words_of_libjpeg(bytes(self._record(position).content))
+            extra = _EXTRA_BYTES.match(said)
+            if not _DAMAGE.match(said) or (extra and int(extra.group(1)) <= _FEW_BYTES):
+                harmless += [f"record {position:,}: {said}"] if said else []
+            else:
+                self._problem(position, f"the JPEG is damaged inside, though it decodes; libjpeg says: {said}")
+        if harmless:
+            what = f"libjpeg has a remark on {len(harmless):,} JPEGs that harms no pixel; it tells only the first of each"
+            self._tell(event="note", message=f"{what}. The first, {harmless[0]}")
+
+
+def _words_of_libjpeg(content: bytes) -> str:
+    """What is printed to stderr, a file, while a JPEG is decoded: its last line that is of libjpeg, or nothing."""
+    before = os.fstat(2).st_size
+    with suppress(ImageError, cv2.error):
+        _decode(content, 3)
+    said = os.pread(2, os.fstat(2).st_size - before, before).decode("utf-8", "replace")
+    return next((line.strip() for line in said.splitlines() if line.strip() and not line.startswith("[")), "")
+
 
 def _size_by_header(content: bytes) -> Optional[Tuple[int, int]]:
     """The (height, width) without decoding; None where only decoding tells."""
@@ -231,11 +291,6 @@ def _size_by_header(content: bytes) -> Optional[Tuple[int, int]]:
         width, height = struct.unpack_from(">II", content, 16)
         return height, width
     return None
-
-
-def _decoded_size(content: bytes) -> Tuple[int, int]:
-    height, width, _ = _decode(content, 3).shape
-    return height, width
 
 
 def _decode(content: bytes, channels: int) -> np.ndarray:
@@ -262,8 +317,28 @@ def _crop(image: np.ndarray, data_shape: Tuple[int, int, int]) -> np.ndarray:
     return image[top : top + height, left : left + width]
 
 
+def _leave(folder: Optional[str]) -> NoReturn:
+    """Go, and leave nothing behind: the one who would remove the folder is gone."""
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
+
+
+def _end_with_parent(parent: int, folder: Optional[str]) -> None:
+    """Wait until the parent is gone, however that ended: stdin is its pipe."""
+    while os.getppid() == parent:
+        if select.select([0], [], [], _PARENT_SECONDS)[0] and not os.read(0, 1):
+            break
+    _leave(folder)
+
+
 def main(argument: str) -> None:
     """Read a dataset, and tell on stdout what was found."""
+    request = Request(**json.loads(argument))
+    if request.parent is not None:
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # they reach the whole group; the parent decides, and this one cleans up
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+        threading.Thread(target=_end_with_parent, args=(request.parent, request.folder), daemon=True).start()
     with suppress(ImportError, ValueError, OSError):
         import resource
 
@@ -272,11 +347,14 @@ def main(argument: str) -> None:
         os.dup2(2, 1)  # whatever else is printed must not come between the events
 
         def tell(**event: Any) -> None:
-            stream.write(json.dumps(event) + "\n")
-            stream.flush()
+            try:
+                stream.write(json.dumps(event) + "\n")
+                stream.flush()
+            except BrokenPipeError:
+                _leave(request.folder)
 
         try:
-            Readback(Request(**json.loads(argument)), tell).run()
+            Readback(request, tell).run()
         except MXNetUnavailableError as error:
             tell(event="failed", message=str(error))
         except Exception as error:

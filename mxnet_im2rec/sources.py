@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Iterator, Optional, Tuple, Union
+from typing import Any, Callable, Iterator, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 
 from . import images
 from .errors import RecordFormatError
-from .findings import Findings
+from .findings import Findings, Tally
 from .listfile import Entries, ListEntry
 from .reader import Record, read_one
 from .report import Failure
@@ -19,19 +19,22 @@ from .structure import Structure, map_file
 from .transforms import generators_kept
 from .worker import Packer
 
-_FAILURES_NAMED = 5
+_MOST_ALIKE = 10  # that are told one by one; more become one line
+_LEFT_OUT = "; what im2rec() left out is among the failures of its report"
+OTHER_ARGUMENTS = "; the usual cause: other transformations, seed, color or fast_decode than in packing"
+_OTHER_SIZE = "; the usual cause: other transformations or another color than in packing, or an EXIF orientation not applied"
 
 Match = Tuple[ListEntry, int, int]
 """An entry, and the position and the offset of its record."""
 
 
 def match_list(entries: Entries, buffer: memoryview, path: str, structure: Structure, findings: Findings) -> Iterator[Match]:
-    """Find each entry's record, and compare the labels; what is missing, or left over, is told at the end.
+    """Find each entry's record, and compare the labels; what is wrong is told at the end.
 
     Parameters
     ----------
     entries : iterator of ListEntry or Failure
-        The list; it is streamed. Failures are noted.
+        The list; it is streamed.
     buffer, path : memoryview, str
         The .rec.
     structure : Structure
@@ -47,33 +50,36 @@ def match_list(entries: Entries, buffer: memoryview, path: str, structure: Struc
     ids = structure.ids
     by_id = np.argsort(ids, kind="stable")
     is_taken = np.zeros(len(ids), bool)
-    num_failures = expected = 0
+    failed = Tally(findings, "list", "lines are no entries, or repeat an index", _MOST_ALIKE)
+    missing = Tally(findings, "list", "entries have no record", _MOST_ALIKE)
+    moved = Tally(findings, "list", "entries come later in the list than entries whose records follow", _MOST_ALIKE)
+    relabelled = Tally(findings, "list", "records have other labels than their entries", _MOST_ALIKE)
+    left_over = Tally(findings, "list", "records have no entry", _MOST_ALIKE)
+    expected = 0
     for entry in entries:
         if isinstance(entry, Failure):
-            num_failures += 1
-            if num_failures <= _FAILURES_NAMED:
-                findings.note(f"no entry, so no record was looked for: {entry}")
+            failed.add(f"no entry, so no record was looked for: {entry}")
             continue
         position = _position_of(entry.index, ids, by_id, expected)
         if position is None:
-            findings.add("list", f"{_name(entry)} has no record", None, entry.index)
+            missing.add(f"{_name(entry)} has no record", None, entry.index)
             continue
         is_taken[position] = True
         if position < expected:
-            findings.add(
-                "list", f"{_name(entry)} comes later in the list than entries whose records follow", position, entry.index
-            )
+            moved.add(f"{_name(entry)} comes later in the list than entries whose records follow", position, entry.index)
         expected = max(expected, position + 1)
         offset = int(structure.offsets[position])
         labels = read_one(buffer, offset, path).labels
         if not np.array_equal(labels, np.array(entry.labels, np.float32)):
             what = f"expected {_shown(np.array(entry.labels, np.float32))}, found {_shown(labels)}"
-            findings.add("list", f"the labels of {_name(entry)}: {what}", position, entry.index)
+            relabelled.add(f"the labels of {_name(entry)}: {what}", position, entry.index)
         yield entry, position, offset
     for position in np.flatnonzero(~is_taken).tolist():
-        findings.add("list", "no entry of the list is left for the record", position, int(ids[position]))
-    if num_failures > _FAILURES_NAMED:
-        findings.note(f"{num_failures - _FAILURES_NAMED:,} more lines of the list are no entries")
+        left_over.add("no entry of the list is left for the record", position, int(ids[position]))
+    failed.close()
+    missing.close(_LEFT_OUT)
+    for tally in (moved, relabelled, left_over):
+        tally.close()
 
 
 def _position_of(index: int, ids: np.ndarray, by_id: np.ndarray, expected: int) -> Optional[int]:
@@ -92,6 +98,13 @@ def _shown(labels: np.ndarray) -> str:
     return f"{len(labels)} labels" if len(labels) > 8 else str(labels.tolist())
 
 
+class Difference(NamedTuple):
+    """What is wrong with a stored image, and what usually causes that."""
+
+    message: str
+    hint: str = ""
+
+
 class SourceCheck(Packer):
     """Compares stored images with their sources, run through the transforms again as packing does. Can be pickled."""
 
@@ -105,7 +118,7 @@ class SourceCheck(Packer):
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_buffer": None}
 
-    def __call__(self, match: Match) -> Union[float, str]:  # type: ignore[override]
+    def __call__(self, match: Match) -> Union[float, Difference]:  # type: ignore[override]
         """The PSNR of the stored image in dB, or what is wrong with it."""
         entry, _, offset = match
         if self._buffer is None:
@@ -113,7 +126,7 @@ class SourceCheck(Packer):
         try:
             record = read_one(self._buffer, offset, self._rec_path)
         except RecordFormatError as error:  # it changed meanwhile
-            return str(error)
+            return Difference(str(error))
         try:
             with open(os.path.join(self._root, entry.path), "rb") as stream:
                 data = stream.read()
@@ -121,11 +134,11 @@ class SourceCheck(Packer):
                 return float("inf")
             expected = self._image_of(data, entry.index)
         except (Exception, SystemExit) as error:  # of a transform too
-            return f"its source {entry.path!r} cannot be used: {type(error).__name__}: {error}"
+            return Difference(f"its source {entry.path!r} cannot be used: {type(error).__name__}: {error}")
         try:
             return _compare(expected, record)
         except ValueError as error:
-            return str(error)
+            return Difference(str(error))
 
     def _image_of(self, data: bytes, index: int) -> np.ndarray:
         image, full_size = self._decode(data)
@@ -137,7 +150,7 @@ class SourceCheck(Packer):
         return self._plan(images.to_8_bits(image), index, full_size)
 
 
-def _compare(expected: np.ndarray, record: Record) -> Union[float, str]:
+def _compare(expected: np.ndarray, record: Record) -> Union[float, Difference]:
     """The PSNR in dB of a record's image, or what differs that must not."""
     content = bytes(record.content)
     stored = np.atleast_3d(images.decode(content, -1))
@@ -148,13 +161,13 @@ def _compare(expected: np.ndarray, record: Record) -> Union[float, str]:
         expected = expected[:, :, :3] if expected.shape[2] == 4 else expected
     if stored.shape != expected.shape or stored.dtype != expected.dtype:
         what = f"expected {_described(expected)}, as the source gives with these arguments, found {_described(stored)}"
-        return f"the stored image is another: {what}"
+        return Difference(f"the stored image is another: {what}", _OTHER_SIZE)
     if np.array_equal(stored, expected):
         return float("inf")
     error = float(np.mean((stored.astype(np.float32) - expected.astype(np.float32)) ** 2))
     psnr = 10 * np.log10(float(np.iinfo(stored.dtype).max) ** 2 / error)
     if is_lossless:
-        return f"the stored PNG differs from its source ({psnr:.1f} dB)"
+        return Difference(f"the stored PNG differs from its source ({psnr:.1f} dB)", OTHER_ARGUMENTS)
     return float(psnr)
 
 

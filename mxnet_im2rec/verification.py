@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import numbers
 import os
 import queue
 import shutil
@@ -19,8 +20,10 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterable as IterableABC
 from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Union
+
+import numpy as np
 
 from . import images
 from .cpus import usable_cpus
@@ -29,10 +32,11 @@ from .findings import Findings, VerifyReport
 from .listfile import ListEntry, read_list
 from .parallel import ProcessPool, SerialPool, ordered_map
 from .reader import idx_beside
-from .sources import Match, SourceCheck, match_list
+from .sources import OTHER_ARGUMENTS, Difference, Match, SourceCheck, match_list
 from .structure import Structure, check_index, check_structure, map_file
 
 _SAMPLE = 64  # records whose pixels are compared with pixels='sample'
+_READERS_STUMBLE_ON = "#?;"
 _CHUNK_MATCHES, _MATCHES_IN_FLIGHT, _BYTES_IN_FLIGHT = 8, 4096, 256 << 20
 
 _Path = Union[str, os.PathLike]
@@ -57,16 +61,19 @@ def verify(
 ) -> VerifyReport:
     """Prove that a dataset is sound, and report all that is wrong with it.
 
-    The structure of the .rec and of the .idx; then the list, if there is one: every entry once, in order, with its labels; then
-    MXNet's ImageRecordIter: every record, every label, and the pixels, which must be those that OpenCV decodes from the stored
-    bytes; then the sources, if their folder is given: what they and the transformations give now, against what is stored.
+    The structure of the .rec and of the .idx, and the ids that InsightFace's header records name; then the list, if there is one:
+    every entry once, in order, with its labels; then the sources, if their folder is given: what they and the transformations
+    give now, against what is stored; then MXNet's ImageRecordIter: every record, every label, and the pixels, which must be those
+    that OpenCV decodes from the stored bytes. A JPEG that is damaged inside decodes all the same, everywhere to the same pixels;
+    it is a problem where libjpeg notices, which is not always. Only a comparison with sound sources tells for sure.
 
     Parameters
     ----------
     rec_path : str or os.PathLike
         The .rec.
     list_file : str, os.PathLike or iterable of ListEntry, optional
-        What it was packed from.
+        What it was packed from. An entry that has no record is a problem, and so is a line that is no entry or repeats an index,
+        although im2rec(..., error_limit=None) leaves them out on purpose; its report lists them.
     root : str or os.PathLike, optional
         The folder that the list's paths are relative to. Without it the sources are not looked at.
     idx_path : str or os.PathLike, optional
@@ -75,7 +82,8 @@ def verify(
         Whose pixels are compared: every record's; those of 64 records, spread over the file; or no one's, which leaves
         ImageRecordIter and the sources out.
     transformations, seed, color, pack_labels, fast_decode
-        As they were given to :func:`mxnet_im2rec.im2rec`.
+        As they were given to :func:`mxnet_im2rec.im2rec`. All but ``pack_labels`` concern the sources alone; transformations are
+        refused without them.
     min_psnr : float
         In dB: a stored image that is further than this from its source is a problem. PNGs must be equal. Photos stored as JPEGs
         of quality 10 have 21 or more, of quality 95 over 34; two different photos have 9 in the median, and seldom 20. Colour
@@ -90,14 +98,16 @@ def verify(
     Returns
     -------
     VerifyReport
-        Its ``ok`` tells whether all is well, ``raise_for_problems()`` insists on it, and ``notes`` say what was not checked.
+        Its ``ok`` tells whether all is well, ``raise_for_problems()`` insists on it, and ``notes`` say what was not checked and
+        what is worth a look, such as detection labels that do not add up.
 
     Raises
     ------
     OSError
-        If the .rec or the list cannot be opened.
+        If the .rec or the list cannot be opened, or ``rec_path``, ``idx_path`` or ``root`` is a folder where it must be none, or
+        none where it must be one.
     ValueError, TypeError
-        If an argument is wrong.
+        If another argument is wrong; it is told before anything is read.
 
     Examples
     --------
@@ -105,27 +115,43 @@ def verify(
     >>> verify('images_rec.rec', 'images.lst', root='images').raise_for_problems()  # doctest: +SKIP
     """
     started = time.monotonic()
-    if pixels not in ("all", "sample", "none"):
+    path = _file("rec_path", rec_path)
+    index = idx_beside(path) if idx_path is None else _file("idx_path", idx_path)
+    _check_list_file(list_file)
+    root = _folder(root)
+    if not isinstance(pixels, str) or pixels not in ("all", "sample", "none"):
         raise ValueError(f"pixels must be 'all', 'sample' or 'none', not {pixels!r}")
-    if num_workers is not None and (isinstance(num_workers, bool) or not isinstance(num_workers, int) or num_workers < 0):
-        raise ValueError(f"num_workers must be None or a whole number from 0, not {num_workers!r}")
-    if timeout <= 0:
-        raise ValueError(f"timeout must be more than 0 seconds, not {timeout!r}")
-    if root is not None and not os.path.isdir(root):
-        raise NotADirectoryError(f"root {os.fspath(root)!r} is no folder")
+    if transformations is not None and not callable(transformations):
+        raise TypeError(f"transformations must be callable, as for im2rec(), not {transformations!r}")
     if root is not None and list_file is None:
         raise ValueError("root is the folder of the list's images; give list_file too")
-    path = os.path.abspath(rec_path)
-    index = idx_beside(path) if idx_path is None else os.path.abspath(idx_path)
+    if transformations is not None and root is None:
+        raise ValueError("transformations are run on the sources, to compare; give list_file and root too")
+    seed = _whole_number("seed", seed, None)
+    if not isinstance(color, (int, np.integer)) or color not in (1, 0, -1):
+        raise ValueError(f"color must be 1 (RGB), 0 (grey) or -1 (as stored), not {color!r}")
+    pack_labels, fast_decode = _flag("pack_labels", pack_labels), _flag("fast_decode", fast_decode)
+    min_psnr = _number("min_psnr", min_psnr)
+    if min_psnr < 0:
+        raise ValueError(f"min_psnr must be at least 0 dB, not {min_psnr!r}")
+    num_workers = _resolve_workers(num_workers)
+    if num_records is not None:
+        num_records = _whole_number("num_records", num_records, 0)
+    timeout = _number("timeout", timeout)
+    if timeout <= 0:
+        raise ValueError(f"timeout must be more than 0 seconds, not {timeout!r}")
     check = None
     if root is not None and pixels != "none":
-        options = {"seed": seed, "color": color, "fast_decode": fast_decode}
-        check = SourceCheck(path, os.path.abspath(root), transformations, **options)
+        check = SourceCheck(path, root, transformations, seed=seed, color=int(color), fast_decode=fast_decode)
 
     findings = Findings()
     buffer = map_file(path)
     structure = check_structure(buffer, path, findings)
     is_indexed = check_index(index, structure, findings)
+    stumbling = sorted({character for name in (path, index) for character in name if character in _READERS_STUMBLE_ON})
+    if stumbling:
+        found = ", ".join(map(repr, stumbling))
+        findings.note(f"ImageRecordIter itself cannot open this path, which holds {found}; rename it before training")
     if num_records is not None and num_records != len(structure.ids):
         findings.add("structure", f"expected {num_records:,} records, found {len(structure.ids):,}")
     if list_file is None:
@@ -143,13 +169,80 @@ def verify(
     return findings.report(path, len(structure.ids), time.monotonic() - started)
 
 
+def _path(name: str, value: Any) -> str:
+    path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
+    if not isinstance(path, str):
+        raise TypeError(f"{name} must be a str or a PathLike of str, not {value!r}")
+    if not path:
+        raise ValueError(f"{name} is empty")
+    return os.path.abspath(path)
+
+
+def _file(name: str, value: Any) -> str:
+    path = _path(name, value)
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"{name} {path!r} is a folder; give the {'.rec' if name == 'rec_path' else '.idx'} in it")
+    return path
+
+
+def _folder(root: Optional[_Path]) -> Optional[str]:
+    if root is None:
+        return None
+    path = _path("root", root)
+    if not os.path.isdir(path):
+        raise NotADirectoryError(f"root {path!r} is no folder")
+    return path
+
+
+def _check_list_file(list_file: Any) -> None:
+    if list_file is None:
+        return
+    if isinstance(list_file, (str, os.PathLike)):
+        with open(_path("list_file", list_file), "rb"):
+            return
+    if isinstance(list_file, (bytes, ListEntry)) or not isinstance(list_file, IterableABC):
+        raise TypeError(f"list_file must be a path or an iterable of ListEntry, not {list_file!r:.200}")
+
+
+def _whole_number(name: str, value: Any, least: Optional[int]) -> int:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be a whole number, not {value!r}")
+    if least is not None and value < least:
+        raise ValueError(f"{name} must be at least {least}, not {value}")
+    return int(value)
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, not {value!r}")
+    if value != value:
+        raise ValueError(f"{name} is NaN; give a number")
+    return float(value)
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, (int, np.bool_)) or value not in (True, False):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
+
+
+def _resolve_workers(num_workers: Optional[int]) -> int:
+    is_daemon = multiprocessing.current_process().daemon  # which may not have children by multiprocessing
+    if num_workers is None:
+        return 0 if is_daemon else max(usable_cpus() - 1, 1)
+    num_workers = _whole_number("num_workers", num_workers, 0)
+    if num_workers and is_daemon:
+        raise ValueError("this is a daemonic process, which may not have worker processes; give num_workers=0")
+    return num_workers
+
+
 def _check_sources(
     matches: Iterator[Match],
     check: Optional[SourceCheck],
     pixels: str,
     count: int,
     min_psnr: float,
-    num_workers: Optional[int],
+    num_workers: int,
     findings: Findings,
 ) -> None:
     """Go through the list to its end, and compare the sources on the way, if that is wanted."""
@@ -160,25 +253,27 @@ def _check_sources(
     if pixels == "sample":
         step = max(1, -(-count // _SAMPLE))
         matches = (match for match in matches if match[1] % step == 0)
-    workers = max(usable_cpus() - 1, 1) if num_workers is None else num_workers
     pool: Any = SerialPool(check)
-    if workers:
-        pool = ProcessPool(check, workers, multiprocessing.get_context(), name_of=lambda match: str(match[0].path))
+    hints = set()  # that were given: each stands once
+    if num_workers:
+        options: Any = {"name_of": lambda match: str(match[0].path), "starting": images.one_thread}
+        pool = ProcessPool(check, num_workers, multiprocessing.get_context(), **options)
     try:
-        with ExitStack() as stack:
-            with images.one_thread():
-                stack.enter_context(pool)
+        with pool:
             results = ordered_map(
                 pool, matches, chunk_size=_CHUNK_MATCHES, max_items=_MATCHES_IN_FLIGHT, max_bytes=_BYTES_IN_FLIGHT
             )
             for (entry, position, _), result in results:
-                if isinstance(result, str):
-                    findings.add("source", result, position, entry.index)
-                    continue
-                findings.saw_psnr(result)
-                if result < min_psnr:
+                if isinstance(result, str):  # of an image that a worker dies on
+                    result = Difference(result)
+                if not isinstance(result, Difference):
+                    findings.saw_psnr(result)
+                    if result >= min_psnr:
+                        continue
                     what = f"{result:.1f} dB from its source {entry.path!r}, expected at least {min_psnr:.1f}"
-                    findings.add("source", what, position, entry.index)
+                    result = Difference(what, f"{OTHER_ARGUMENTS}; or min_psnr is too strict")
+                findings.add("source", result.message + ("" if result.hint in hints else result.hint), position, entry.index)
+                hints.add(result.hint)
     except WorkerDiedError as error:
         findings.add("source", str(error))
         for _ in matches:  # the list is still to be held against the records
@@ -209,6 +304,8 @@ def _check_readback(
             "idx": None if index is None else "data.idx",
             "label_width": label_width,
             "sample": _SAMPLE if pixels == "sample" else None,
+            "folder": folder,
+            "parent": os.getpid(),
         }
         _run_reader(request, folder, timeout, findings)
 
@@ -228,7 +325,7 @@ def _run_reader(request: Dict[str, Any], folder: str, timeout: float, findings: 
             [sys.executable, "-m", "mxnet_im2rec.readback", json.dumps(request)],
             cwd=folder,
             env=environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # which ends when this process does, so that the reader cleans up and goes too
             stdout=subprocess.PIPE,
             stderr=stderr,
         )
@@ -237,7 +334,8 @@ def _run_reader(request: Dict[str, Any], folder: str, timeout: float, findings: 
         finally:
             process.kill()
             process.wait()
-            assert process.stdout is not None
+            assert process.stdin is not None and process.stdout is not None
+            process.stdin.close()
             process.stdout.close()
         if not ended:
             stderr.seek(0)
@@ -247,6 +345,7 @@ def _run_reader(request: Dict[str, Any], folder: str, timeout: float, findings: 
 def _take_down(process: Any, timeout: float, findings: Findings) -> bool:
     """Take down what the reader tells, until it ends or falls silent; gives whether it came to its end."""
     events: queue.Queue = queue.Queue()
+    timeout = min(timeout, threading.TIMEOUT_MAX)
 
     def pass_on() -> None:
         for line in process.stdout:

@@ -3,9 +3,7 @@
 """verify(): sound datasets of every kind pass, and every kind of damage is found, reported, and nothing is raised for it."""
 
 import os
-import shutil
 import struct
-import sys
 from pathlib import Path
 
 import cv2
@@ -16,7 +14,7 @@ from conftest import PHOTOS, SKIMAGE, write_list
 from mxnet.gluon.data.vision import transforms
 from PIL import Image
 
-from mxnet_im2rec import ListEntry, VerifyError, VerifyReport, im2rec, pack, verification, verify
+from mxnet_im2rec import ListEntry, VerifyError, VerifyReport, im2rec, verification, verify
 from mxnet_im2rec.framing import MAGIC
 
 MAGIC_BYTES = struct.pack("<I", MAGIC)
@@ -181,14 +179,53 @@ def test_the_report_reads_well_and_raises(tmp_path):
     assert "1 problem\n" in str(report)
 
 
-def test_wrong_arguments(tmp_path):
-    rec_path = small(tmp_path)
-    with pytest.raises(ValueError, match="pixels must be"):
-        verify(rec_path, pixels="some")
-    with pytest.raises(ValueError, match="give list_file too"):
-        verify(rec_path, root=tmp_path)
-    with pytest.raises(FileNotFoundError):
-        verify(tmp_path / "other.rec")
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"pixels": "some"}, ValueError, "pixels must be"),
+        ({"pixels": ["all"]}, ValueError, "pixels must be"),
+        ({"root": "."}, ValueError, "give list_file too"),
+        ({"root": 5, "list_file": []}, TypeError, "root must be a str"),
+        ({"root": "no folder", "list_file": []}, NotADirectoryError, "is no folder"),
+        ({"list_file": 5}, TypeError, "list_file must be a path or an iterable"),
+        ({"list_file": b"images.lst"}, TypeError, "list_file must be a path or an iterable"),
+        ({"list_file": "none.lst"}, FileNotFoundError, "none.lst"),
+        ({"idx_path": 5}, TypeError, "idx_path must be a str"),
+        ({"idx_path": "."}, IsADirectoryError, "is a folder; give the .idx in it"),
+        ({"transformations": 5, "list_file": [], "root": "."}, TypeError, "transformations must be callable"),
+        ({"transformations": abs}, ValueError, "give list_file and root too"),
+        ({"transformations": abs, "list_file": []}, ValueError, "give list_file and root too"),
+        ({"seed": 1.5}, TypeError, "seed must be a whole number"),
+        ({"seed": True}, TypeError, "seed must be a whole number"),
+        ({"color": 2}, ValueError, "color must be 1"),
+        ({"color": "RGB"}, ValueError, "color must be 1"),
+        ({"pack_labels": None}, TypeError, "pack_labels must be True or False"),
+        ({"fast_decode": "yes"}, TypeError, "fast_decode must be True or False"),
+        ({"min_psnr": "20"}, TypeError, "min_psnr must be a number"),
+        ({"min_psnr": float("nan")}, ValueError, "min_psnr is NaN"),
+        ({"min_psnr": -1}, ValueError, "min_psnr must be at least 0"),
+        ({"num_workers": -1}, ValueError, "num_workers must be at least 0"),
+        ({"num_workers": 1.0}, TypeError, "num_workers must be a whole number"),
+        ({"num_records": -1}, ValueError, "num_records must be at least 0"),
+        ({"num_records": "3"}, TypeError, "num_records must be a whole number"),
+        ({"timeout": 0}, ValueError, "timeout must be more than 0"),
+        ({"timeout": None}, TypeError, "timeout must be a number"),
+        ({"rec_path": "."}, IsADirectoryError, "is a folder; give the .rec in it"),
+        ({"rec_path": ""}, ValueError, "rec_path is empty"),
+        ({"rec_path": None}, TypeError, "rec_path must be a str"),
+        ({"rec_path": "other.rec"}, FileNotFoundError, "other.rec"),
+    ],
+)
+def test_wrong_arguments(tmp_path, monkeypatch, arguments, error, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=message):
+        verify(**{"rec_path": small(tmp_path), **arguments})
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    options = {"seed": np.int64(1), "color": np.int8(1), "min_psnr": np.float32(20), "num_workers": np.int32(0)}
+    flags = {"pack_labels": np.bool_(True), "fast_decode": 0}
+    assert verify(small(tmp_path), pixels="none", num_records=np.int64(3), timeout=float("inf"), **options, **flags).ok
 
 
 # Damage: the structure
@@ -270,8 +307,10 @@ def test_an_empty_rec_is_a_problem(tmp_path):
     (tmp_path / "a.idx").write_bytes(b"")
     report = verify(tmp_path / "a.rec")
     assert {problem.layer for problem in report.problems} == {"structure", "index"}
-    report = verify(small(tmp_path), idx_path=tmp_path, pixels="none")
-    assert "cannot be read" in only_problem(report, "index").message
+    rec_path = small(tmp_path)
+    (tmp_path / "small.idx").unlink()
+    (tmp_path / "small.idx").mkdir()
+    assert "cannot be read" in only_problem(structure_of(rec_path), "index").message
 
 
 # Damage: the .idx
@@ -286,11 +325,13 @@ def test_an_empty_rec_is_a_problem(tmp_path):
         (lambda lines: [*lines, "\n"], "line 4: expected a key, a tab and an offset, found a blank line"),
         (lambda lines: [lines[0], "\n", *lines[1:]], "line 2: expected a key, a tab and an offset, found a blank line"),
         (lambda lines: [*lines[:2], "2\n"], "line 3: expected a key, a tab and an offset"),
-        (lambda lines: [*lines[:2], "2\t99999999\n"], "line 3: no record begins at its offset"),
+        (lambda lines: [*lines[:2], "2\t99999999\n"], "the .rec is shorter than the .idx says"),
+        (lambda lines: [*lines[:2], "2\t4\n"], "line 3: no whole record begins at its offset 4"),
         (lambda lines: [*lines[:2], "99999999999999999999\t0\n"], "line 3: expected a key"),
         (lambda lines: [lines[0], lines[1].replace("1\t", "7\t"), lines[2]], "line 2: its key is 7, the record's id 1"),
-        (lambda lines: [line.replace("\t", "\t4") for line in lines], "no record begins"),
+        (lambda lines: [line.replace("\t", "\t4") for line in lines], "no whole record begins"),
         (lambda lines: ["\0\xff" * 100], "expected a key"),
+        (lambda lines: ["\0\xff" * 100], "holds no line with a key and an offset"),
     ],
 )
 def test_a_wrong_index_is_found(tmp_path, change, message):
@@ -300,6 +341,59 @@ def test_a_wrong_index_is_found(tmp_path, change, message):
     report = structure_of(rec_path)
     assert {problem.layer for problem in report.problems} == {"index"}
     assert any(message in problem for problem in problems(report)), str(report)
+    assert "mxnet_im2rec.build_index()" in str(report)
+    assert "b'" not in str(report)
+
+
+def test_a_lost_index_names_what_makes_it(tmp_path):
+    rec_path = small(tmp_path)
+    (tmp_path / "small.idx").unlink()
+    assert "mxnet_im2rec.build_index()" in only_problem(structure_of(rec_path), "index").message
+
+
+def test_much_that_is_wrong_with_an_index_is_one_line(tmp_path):
+    rec_path = small(tmp_path, 30)
+    lines = (tmp_path / "small.idx").read_text().splitlines()
+    (tmp_path / "small.idx").write_text("".join(f"{line}7\n" for line in lines[:10]) + "\n".join(lines[10:]) + "\n")
+    report = structure_of(rec_path)
+    assert report.num_problems <= 3, str(report)
+    assert any("10 records have no line, the first: record 0, index 0: " in problem for problem in problems(report, "index"))
+    (tmp_path / "small.idx").write_text("\n".join([*lines, *["what is this"] * 50]))
+    message = only_problem(structure_of(rec_path), "index").message
+    assert message.startswith("50 lines are not a key, a tab and an offset, the first: line 31: ")
+
+
+@pytest.mark.parametrize("cut", [-1, -5, -40, None])
+def test_a_rec_that_was_cut_off_is_said_to_be_shorter(tmp_path, cut):
+    rec_path = small(tmp_path, 9)
+    offsets = [int(line.split("\t")[1]) for line in (tmp_path / "small.idx").read_text().splitlines()]
+    data = rec_path.read_bytes()
+    rec_path.write_bytes(data[: offsets[4] + cut] if cut else data[: offsets[4]])
+    report = structure_of(rec_path)
+    found = problems(report, "index")
+    assert len(found) == 1 and "the .rec is shorter than the .idx says" in found[0], str(report)
+    assert ("mxnet_im2rec.salvage()" in str(report)) == bool(cut)
+    assert ("mxnet_im2rec.build_index()" in found[0]) == (not cut)
+    assert str(report).startswith(f"{report.num_records} whole records found in ")
+
+
+def test_a_rec_damaged_all_over_is_told_in_few_lines(tmp_path):
+    rec_path = small(tmp_path, 100)
+    data = bytearray(rec_path.read_bytes())
+    for line in (tmp_path / "small.idx").read_text().splitlines()[1::2]:
+        data[int(line.split("\t")[1])] ^= 1
+    rec_path.write_bytes(data)
+    report = structure_of(rec_path)
+    assert report.num_problems == 2 and report.num_records == 50, str(report)
+    (found,) = problems(report, "structure")
+    assert found.startswith("structure: 50 places are damaged, the first: byte ") and "mxnet_im2rec.salvage()" in found
+
+
+def test_a_record_of_one_kind_told_twice_is_not_rebuilt(tmp_path):
+    rec_path = write(tmp_path / "a", [(index // 2, [0.0], png()) for index in range(8)])
+    message = only_problem(structure_of(rec_path), "index").message
+    assert message.startswith("4 lines repeat a key, the first: index 0: line 2: the key 0 was on line 1")
+    assert "pack again" in message and "build_index" not in message
 
 
 def test_records_are_read_without_an_index_that_is_wrong(tmp_path):
@@ -359,173 +453,115 @@ def test_labels_must_be_equal_as_float32(tmp_path):
     assert "expected [5.0, 5.0], found [5.0]" in found[1]
 
 
-def test_lines_that_are_no_entries_are_notes(tmp_path):
+def test_lines_that_are_no_entries_are_problems(tmp_path):
     rec_path = small(tmp_path, 2)
-    (tmp_path / "a.lst").write_text("0\t1\ta\nnonsense\n1\t2\tb\n" + "1\t1\tb\n" * 9)
+    (tmp_path / "a.lst").write_text("0\t1\ta\nnonsense\n1\t2\tb\n1\t1\tc\n")
     report = verify(rec_path, tmp_path / "a.lst", pixels="none")
-    assert report.ok
-    assert any("nonsense" in note for note in report.notes)
-    assert any("5 more lines" in note for note in report.notes)
+    found = problems(report)
+    assert len(found) == 2
+    assert "line 2" in found[0] and "nonsense" in found[0]
+    assert "line 4, index 1, 'c'" in found[1] and "was on an earlier line" in found[1]
 
 
-# Damage: the images
+def test_much_that_is_wrong_with_a_list_is_one_line_each(tmp_path):
+    rec_path = small(tmp_path, 40)
+    lines = [f"{index}\t{index + 1 if index < 25 else 99}\t{index}.png" for index in [*range(12, 40), *range(100, 1400)]]
+    lines += ["nonsense"] * 30 + lines[:20]
+    (tmp_path / "a.lst").write_text("\n".join(lines))
+    report = verify(rec_path, tmp_path / "a.lst", pixels="none")
+    expected = [
+        "list: 50 lines are no entries, or repeat an index, the first: no entry, so no record was looked for: line 1329: ",
+        "list: 1,300 entries have no record, the first: index 100: the entry of line 29, '100.png' has no record; their ind",
+        "list: 15 records have other labels than their entries, the first: record 25, index 25: ",
+        "list: 12 records have no entry, the first: record 0, index 0: ",
+    ]
+    found = problems(report)
+    assert len(found) == len(expected) == report.num_problems
+    for problem, start in zip(found, expected):
+        assert problem.startswith(start)
+    assert found[1].endswith(" 108, 109, ...; what im2rec() left out is among the failures of its report")
 
 
-def webp():
-    return cv2.imencode(".webp", np.zeros((6, 8, 3), np.uint8))[1].tobytes()
+def test_what_was_left_out_of_a_dataset_is_told(without_reader, photos, tmp_path):
+    entries = [ListEntry(index, (0.0,), name) for index, name in enumerate([*PHOTOS, "none.jpg"])]
+    report = im2rec(entries, tmp_path / "out", num_workers=0, root=photos, error_limit=None)
+    found = only_problem(verify(report.rec_path, entries, pixels="none"), "list")
+    assert found.index == 5 and "'none.jpg' has no record; what im2rec() left out" in found.message
+
+
+# Layouts
+
+
+FACES = [
+    (0, [5.0, 7.0], b""),
+    *[(index, [index // 3, 1.0], png()) for index in range(1, 5)],
+    (5, [1.0, 3.0], b""),
+    (6, [3.0, 5.0], b""),
+]
 
 
 @pytest.mark.parametrize(
-    ("content", "place"),
-    [(webp(), 0), (webp(), 6), (b"no image", 3), (png()[:-30], 6)],
-    ids=["WebP first", "WebP last", "garbage", "truncated"],
+    ("position", "labels", "message"),
+    [
+        (0, [5.0, 8.0], "names the ids 1 to 7, of which 1 are not in the file, the first 7"),
+        (0, [9.0, 9.0], "names the ids 1 to 8, of which 2 are not in the file, the first 7"),
+        (6, [3.0, 50.0], "names the ids 3 to 49, of which 43 are not in the file, the first 7"),
+        (5, [3.0, 1.0], "expected two ids as its labels, the first not above the second, found [3.0, 1.0]"),
+        (5, [0.5, 1.0], "expected two ids"),
+        (5, [float("nan"), 1.0], "expected two ids"),
+    ],
 )
-def test_images_that_end_mxnet_are_problems(tmp_path, content, place):
-    records = [(index, [0.0], content if index == place else png(seed=index)) for index in range(7)]
-    report = verify(write(tmp_path / "a", records))
-    assert any(problem.layer == "reader" and problem.position == place for problem in report.problems), str(report)
-    assert any("ImageRecordIter" in problem for problem in problems(report, "reader")), str(report)
+def test_header_records_name_ids_that_are_there(tmp_path, position, labels, message):
+    assert structure_of(write(tmp_path / "faces", FACES)).ok
+    records = [(index, labels if index == position else old, content) for index, old, content in FACES]
+    found = only_problem(structure_of(write(tmp_path / "faces", records)), "structure")
+    assert found.position == position and message in found.message
 
 
-def test_a_record_without_an_image_is_a_problem(tmp_path):
-    report = verify(write(tmp_path / "a", [(0, [0.0], png()), (1, [0.0], b""), (2, [0.0, 1.0], b"")]))
-    assert [problem.position for problem in report.problems if problem.layer == "structure"] == [1, 2]
+def test_a_lost_face_is_found(tmp_path):
+    report = structure_of(write(tmp_path / "faces", [record for record in FACES if record[0] != 2]))
+    found = problems(report, "structure")
+    assert len(found) == 2
+    assert all("of which 1 are not in the file, the first 2" in problem for problem in found)
 
 
-def test_half_a_jpeg_is_a_problem_though_all_decode_it(tmp_path):
-    jpeg = (SKIMAGE / "rocket.jpg").read_bytes()
-    report = verify(write(tmp_path / "a", [(0, [0.0], jpeg), (1, [0.0], jpeg[: len(jpeg) // 2])]))
-    assert "truncated" in only_problem(report, "reader").message
+def test_ids_that_float32_rounds_are_not_looked_for(tmp_path):
+    records = [(0, [2.0, 2.0**24 + 2], b""), (1, [0.0, 1.0], png())]
+    report = structure_of(write(tmp_path / "faces", records))
+    assert report.ok and any("float32 rounds" in note for note in report.notes)
 
 
-@pytest.mark.parametrize("encoding", [".png", ".jpg"])
-def test_flipped_bytes_of_images_never_end_the_caller(tmp_path, encoding):
-    rec_path = small(tmp_path)
-    if encoding == ".jpg":
-        content = cv2.imencode(".jpg", cv2.imread(str(SKIMAGE / "chelsea.png"))[:40, :40])[1].tobytes()
-        rec_path = write(tmp_path / "small", [(index, [0.0], content) for index in range(3)])
-    good = rec_path.read_bytes()
-    for place in np.linspace(8 + HEADER_SIZE, len(good) // 3 - 1, 2).astype(int).tolist():
-        rec_path.write_bytes(good[:place] + bytes([good[place] ^ 0xFF]) + good[place + 1 :])
-        report = verify(rec_path)
-        if encoding == ".png":  # whose checksums tell
-            assert not report.ok, place
+BOX = [0, 0.1, 0.1, 0.5, 0.5]
 
 
-def test_swapped_images_are_found_by_their_sources(without_reader, photos, tmp_path):
-    entries = [ListEntry(index, (0.0,), name) for index, name in enumerate(PHOTOS)]
-    resize = transforms.Resize(100)
-    for encoding in (".jpg", ".png"):
-        swapped = [entries[1]._replace(index=0), entries[0]._replace(index=1), *entries[2:]]
-        report = im2rec(swapped, tmp_path / "out", resize, num_workers=0, root=photos, encoding=encoding)
-        found = verify(report.rec_path, entries, photos, transformations=resize, num_workers=0)
-        assert [(problem.layer, problem.position) for problem in found.problems] == [("source", 0), ("source", 1)]
-        assert found.lowest_psnr is not None
+@pytest.mark.parametrize(
+    ("objects", "message"),
+    [
+        (BOX * 3, None),
+        (BOX + BOX[:4], "11 labels are not 2 and a multiple of 5"),
+        ([], "2 labels hold no object"),
+        ([0, 0.1, 0.1, 0.5, 1.5], "outside 0 to 1"),
+        ([0, 0.1, 0.1, float("nan"), 0.5], "outside 0 to 1"),
+        ([0, 0.5, 0.1, 0.5, 0.5], "ends before it begins"),
+    ],
+)
+def test_detection_labels_that_do_not_add_up_are_noted(tmp_path, objects, message):
+    records = [(index, [2.0, 5.0, *(objects if index == 1 else BOX)], png()) for index in range(3)]
+    report = structure_of(write(tmp_path / "boxes", records))
+    notes = [note for note in report.notes if "detection" in note]
+    assert report.ok and len(notes) == (message is not None)
+    if message:
+        assert message in notes[0] and "1 of 3 records, the first: record 1, index 1" in notes[0]
 
 
-def test_another_size_channel_or_source_is_found(without_reader, photos, tmp_path):
-    shutil.copytree(photos, tmp_path / "photos")
-    entries = [ListEntry(index, (0.0,), name) for index, name in enumerate(PHOTOS)]
-    report = im2rec(entries, tmp_path / "out", transforms.Resize(50), num_workers=0, root=photos)
-    options = {"pixels": "sample", "num_workers": 0}
-    for other in ({"transformations": transforms.Resize(51)}, {"transformations": transforms.Resize(50), "color": 0}):
-        found = verify(report.rec_path, entries, tmp_path / "photos", **options, **other)
-        assert len(problems(found, "source")) == len(entries) == found.num_problems
-    (tmp_path / "photos" / PHOTOS[2]).unlink()
-    found = verify(report.rec_path, entries, tmp_path / "photos", transformations=transforms.Resize(50), **options)
-    assert "cannot be used: FileNotFoundError" in only_problem(found, "source").message
+def test_labels_that_look_like_detection_by_chance_are_not_noted(tmp_path):
+    records = [(0, [2.0, 5.0, 7.0], png()), (1, [2.0, 6.0, 7.0], png()), (2, [2.0, 5.0, 7.0], png())]
+    assert not any("detection" in note for note in structure_of(write(tmp_path / "a", records)).notes)
 
 
-# The reader itself
-
-
-def readback_with(monkeypatch, tmp_path, code):
-    """Have the reading process run this first, in the place where MXNet's iterator is known."""
-    folder = tmp_path / "first"
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(
-        "import sys\n"
-        "if 'readback' in ' '.join(sys.orig_argv):\n"
-        "    import mxnet_im2rec, mxnet as mx\n"
-        "    Iter = mx.io.ImageRecordIter\n" + "".join(f"    {line}\n" for line in code.splitlines())
-    )
-    monkeypatch.setattr(sys, "path", [*sys.path, str(folder)])
-    monkeypatch.setenv("PYTHONPATH", str(folder))
-    return folder
-
-
-LYING_READERS = {
-    "labels": ("batch.label[0][1] = 77", "gives the labels [77.0], the record holds [2.0]"),
-    "pixels": ("batch.data[0][2, 0, 0, 0] = 255 - batch.data[0][2, 0, 0, 0]", "gives other pixels"),
-    "fewer": ("batch.pad += 1", "gives 2 of 3 records"),
-    "more": ("batch.pad -= 1", "gives more than 3 of 3 records"),
-    "death": ("import os; os.abort()", "ImageRecordIter crashed: SIGABRT"),
-    "silence": ("import time; time.sleep(60)", "gave nothing for 3 seconds"),
-    "error": ("raise mx.MXNetError('it does not like it')", "ImageRecordIter fails: MXNetError: it does not like it"),
-    "exit": ("import os; os._exit(3)", "ended with exit code 3"),
-}
-
-
-@pytest.mark.skipif(sys.version_info < (3, 10), reason="sys.orig_argv")
-@pytest.mark.parametrize("lie", list(LYING_READERS))
-def test_whatever_the_reader_does_becomes_a_problem(monkeypatch, tmp_path, lie):
-    statement, message = LYING_READERS[lie]
-    lines = ["def lying(**options):", "    for batch in Iter(**options):", f"        {statement}", "        yield batch"]
-    readback_with(monkeypatch, tmp_path, "\n".join([*lines, "mx.io.ImageRecordIter = lying"]))
-    report = verify(small(tmp_path), timeout=3 if lie == "silence" else 100)
-    assert message in only_problem(report, "reader").message
-
-
-@pytest.mark.skipif(sys.version_info < (3, 10), reason="sys.orig_argv")
-def test_without_mxnet_nothing_is_proven(monkeypatch, tmp_path):
-    readback_with(monkeypatch, tmp_path, "sys.modules['mxnet'] = None")
-    report = verify(small(tmp_path))
-    assert "MXNet is not installed" in only_problem(report, "reader").message
-
-
-# im2rec(verify=True)
-
-
-@pytest.mark.parametrize("pass_through", [False, True])
-def test_im2rec_verifies_what_it_publishes(varieties, tmp_path, pass_through):
-    calls = []
-    original = verification._run_reader
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verification, "_run_reader", lambda *arguments: calls.append(1) or original(*arguments))
-        report = im2rec(varieties / "images.lst", tmp_path / "out#1", num_workers=2, pass_through=pass_through, verify=True)
-    assert calls == [1]
-    assert sorted(os.listdir(tmp_path)) == ["out#1.idx", "out#1.rec"]
-    assert report.num_records == 15
-
-
-def corrupt_pixels(record):
-    return record[:-40] + bytes(40)
-
-
-def corrupt_id2(record):
-    return record[:16] + b"\1" + record[17:]
-
-
-@pytest.mark.parametrize("corrupt", [corrupt_pixels, corrupt_id2])
-def test_what_does_not_verify_is_not_published(monkeypatch, photos, tmp_path, corrupt):
-    im2rec(photos / "images.lst", tmp_path / "out", num_workers=0, transformations=transforms.Resize(30))
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    write_idx = pack.RecordWriter.write
-    monkeypatch.setattr(
-        pack.RecordWriter,
-        "write",
-        lambda self, index, record: write_idx(self, index, corrupt(record) if index == 7 else record),
-    )
-    with pytest.raises(VerifyError) as caught:
-        im2rec(photos / "images.lst", tmp_path / "out", num_workers=0, transformations=transforms.Resize(40), verify=True)
-    assert {problem.position for problem in caught.value.problems} <= {7, None}
-    assert caught.value.rec_path == str(tmp_path / "out.rec")
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-
-
-def test_a_lost_record_is_not_published(monkeypatch, photos, tmp_path):
-    write_idx = pack.RecordWriter.write
-    monkeypatch.setattr(pack.RecordWriter, "write", lambda self, index, record: index == 7 or write_idx(self, index, record))
-    with pytest.raises(VerifyError, match="expected 20 records, found 19"):
-        im2rec(photos / "images.lst", tmp_path / "out", num_workers=0, verify=True)
-    assert os.listdir(tmp_path) == []
+def test_a_path_that_imagerecorditer_cannot_open_is_noted(tmp_path):
+    report = structure_of(small(tmp_path))
+    assert not any("rename" in note for note in report.notes)
+    (tmp_path / "a#b;c").mkdir()
+    report = structure_of(small(tmp_path / "a#b;c"))
+    assert any("cannot open this path, which holds '#', ';'" in note for note in report.notes)
