@@ -125,14 +125,15 @@ def read_record(buffer: memoryview, offset: int, path: str) -> Tuple[Union[memor
         return buffer[offset + 8 : end], following
     if cflag != _FIRST:
         raise RecordFormatError(path, offset + 4, "the begin of a record (cflag 0 or 1)", f"cflag {cflag}")
-    parts = [buffer[offset + 8 : end]]
+    payload = bytearray(buffer[offset + 8 : end])  # no list of parts: of millions that are empty it would fill the memory
     while cflag != _LAST:
         start = following
         cflag, end, following = read_frame(buffer, start, path)
         if cflag not in (_MIDDLE, _LAST):
             raise RecordFormatError(path, start + 4, "the next part of a record (cflag 2 or 3)", f"cflag {cflag}")
-        parts.append(buffer[start + 8 : end])
-    return MAGIC_BYTES.join(parts), following
+        payload += MAGIC_BYTES
+        payload += buffer[start + 8 : end]
+    return bytes(payload), following
 
 
 def find_magic(buffer: memoryview, start: int, end: int, cflags: Sequence[int] = range(8)) -> Optional[int]:

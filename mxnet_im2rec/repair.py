@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import uuid
@@ -11,11 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO, Dict, Iterator, List, Optional, TextIO, Tuple, Union
 
+import numpy as np
+
 from . import imagefile
 from .errors import EmptyDatasetError, ImageError, RecordFormatError
 from .framing import MAGIC_BYTES, find_magic, find_record, read_frame, read_record
 from .header import unpack_header
-from .reader import Record, RecordFile, idx_beside, scan
+from .reader import Record, RecordFile, damaged_rec, idx_beside, scan
 from .report import format_bytes
 from .writer import RecordWriter
 
@@ -50,23 +53,33 @@ def build_index(rec_path: _Path, idx_path: Optional[_Path] = None) -> str:
 
     Raises
     ------
+    OSError
+        If the .rec cannot be read, or the .idx cannot be written.
     RecordFormatError
-        If the .rec is damaged; :func:`salvage` saves what is whole.
+        If the .rec is damaged; :func:`salvage` saves what is whole. The .idx that was there before stays.
+    ValueError
+        If the .idx to write is the .rec.
 
     Examples
     --------
     >>> build_index('images_rec.rec')  # doctest: +SKIP
     '/data/images_rec.idx'
     """
-    rec_path = os.path.abspath(rec_path)
-    idx_path = os.path.abspath(idx_path) if idx_path is not None else idx_beside(rec_path)
+    rec_path = os.path.abspath(os.fsdecode(rec_path))
+    idx_path = os.path.abspath(os.fsdecode(idx_path)) if idx_path is not None else idx_beside(rec_path)
     if os.path.exists(idx_path) and os.path.samefile(rec_path, idx_path):
         raise ValueError(f"idx_path {idx_path!r} is the .rec itself; give the .idx to write")
+    if os.path.isdir(idx_path):
+        raise IsADirectoryError(errno.EISDIR, "idx_path must be the .idx to write; this is a folder", idx_path)
+    if not os.path.isdir(os.path.dirname(idx_path)):
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder for the .idx; make it first", os.path.dirname(idx_path))
     partial = f"{idx_path}.{uuid.uuid4().hex[:8]}.partial"
     try:
         with open(rec_path, "rb") as stream, _mapped(stream) as buffer, open(partial, "w", encoding="ascii") as index:
             index.writelines(f"{record.index}\t{record.offset}\n" for record in scan(buffer, rec_path))
         os.replace(partial, idx_path)
+    except RecordFormatError as error:
+        raise damaged_rec(error) from None
     finally:
         with suppress(FileNotFoundError):  # it has been put in place
             os.unlink(partial)
@@ -127,7 +140,8 @@ class SalvageReport:
 
     def __str__(self) -> str:
         lost = sum(each.end - each.start for each in self.lost)
-        lines = [f"{self.num_records:,} records, {format_bytes(self.num_bytes)}, kept in {self.rec_path}"]
+        noun = "record" if self.num_records == 1 else "records"
+        lines = [f"{self.num_records:,} {noun}, {format_bytes(self.num_bytes)}, kept in {self.rec_path}"]
         if self.lost:
             lines.append(f"{format_bytes(lost)} lost, in {len(self.lost)} {'place' if len(self.lost) == 1 else 'places'}:")
             lines += [f"  bytes {each.start:,} to {each.end:,}: {each.reason}" for each in self.lost]
@@ -166,8 +180,8 @@ def salvage(rec_path: _Path, output_path: _Path) -> SalvageReport:
     --------
     >>> print(salvage('damaged.rec', 'saved'))  # doctest: +SKIP
     """
-    rec_path = os.path.abspath(rec_path)
-    prefix = _prefix_of(os.path.abspath(output_path))
+    rec_path = os.path.abspath(os.fsdecode(rec_path))
+    prefix = _prefix_of(os.path.abspath(os.fsdecode(output_path)))
     if os.path.exists(prefix + ".rec") and os.path.samefile(rec_path, prefix + ".rec"):
         raise ValueError(f"the output {prefix + '.rec'!r} is the damaged file itself; give another one")
     lost: List[LostRange] = []
@@ -245,8 +259,9 @@ class ExtractReport:
     skipped: Tuple[Tuple[int, int], ...]
 
     def __str__(self) -> str:
-        text = f"{self.num_images:,} images in {self.folder}, listed in {self.list_path}"
-        return text + (f"; {len(self.skipped):,} records hold none" if self.skipped else "")
+        text = f"{self.num_images:,} {'image' if self.num_images == 1 else 'images'} in {self.folder}, listed in {self.list_path}"
+        none = len(self.skipped)
+        return text + (f"; {none:,} {'record holds' if none == 1 else 'records hold'} none" if none else "")
 
 
 def extract(rec_path: _Path, folder: _Path, *, idx_path: Optional[_Path] = None, by_label: bool = False) -> ExtractReport:
@@ -273,7 +288,7 @@ def extract(rec_path: _Path, folder: _Path, *, idx_path: Optional[_Path] = None,
     Raises
     ------
     FileExistsError
-        If the folder is not empty.
+        If the folder is not empty, or is a file.
     RecordFormatError
         If the .rec or the .idx is damaged.
 
@@ -282,7 +297,9 @@ def extract(rec_path: _Path, folder: _Path, *, idx_path: Optional[_Path] = None,
     >>> report = extract('images_rec.rec', 'images')  # doctest: +SKIP
     >>> im2rec(report.list_path, 'again', pass_through=True)  # doctest: +SKIP
     """
-    folder = os.path.abspath(folder)
+    folder = os.path.abspath(os.fsdecode(folder))
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise FileExistsError(f"{folder!r} is a file; give a folder, which need not be there yet")
     if os.path.isdir(folder) and os.listdir(folder):
         raise FileExistsError(f"the folder {folder!r} is not empty; give a new one")
     list_path = os.path.join(folder, "images.lst")
@@ -315,7 +332,12 @@ def _write_images(records: RecordFile, folder: str, entries: TextIO, by_label: b
 def _file_name(record: Record, used: int, by_label: bool) -> str:
     extension = EXTENSIONS.get(imagefile.sniff(bytes(record.content[:64])) or "", ".bin")
     name = f"{record.index}{'' if used == 1 else f'_{used}'}{extension}"
-    return f"{record.labels[0]:g}/{name}" if by_label and len(record.labels) else name
+    return f"{_folder_name(record.labels[0])}/{name}" if by_label and len(record.labels) else name
+
+
+def _folder_name(label: np.float32) -> str:
+    """With as many digits as no other label has."""
+    return f"{label:.0f}" if float(label).is_integer() else str(label)
 
 
 def _prefix_of(path: str) -> str:

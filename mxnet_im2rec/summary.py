@@ -14,7 +14,7 @@ import numpy as np
 
 from .errors import RecordFormatError
 from .imagefile import image_size, sniff
-from .reader import Record, RecordFile
+from .reader import Record, RecordFile, detection_classes
 from .report import format_bytes
 
 HEADER_ONLY = "header only"
@@ -132,20 +132,27 @@ class Summary:
         Parameters
         ----------
         path : str or os.PathLike
-            The picture to write; its extension, such as .png, .svg or .pdf, tells the format.
+            The picture to write, under this very name; its extension, such as .png, .svg or .pdf, tells the format.
 
         Raises
         ------
         ImportError
             If matplotlib is not installed: ``pip install mxnet_im2rec[plot]``.
+        OSError
+            If the picture cannot be written.
         ValueError
-            If matplotlib does not know the extension.
+            If the path has no extension, or one that matplotlib does not know.
         """
         try:
             from matplotlib.figure import Figure
         except ImportError as error:
             raise ImportError("Summary.plot needs matplotlib: pip install 'mxnet_im2rec[plot]'") from error
         figure = Figure(figsize=(11, 4.8), dpi=120, layout="constrained")  # no pyplot: the caller's backend stays as it is
+        path = os.fsdecode(path)
+        known = sorted(figure.canvas.get_supported_filetypes())
+        extension = os.path.splitext(path)[1]
+        if extension[1:].lower() not in known:  # matplotlib would put .png behind a name that has none
+            raise ValueError(f"path must end in one of .{', .'.join(known)}, not be {path!r}")
         size_axes, label_axes = figure.subplots(1, 2)
         _draw_sizes(figure, size_axes, self.sizes)
         is_detection = bool(self.object_histogram)
@@ -226,7 +233,7 @@ class _Count:
         first = float(labels[0])
         self.label_histogram[math.nan if first != first else first] += 1  # one NaN for all, else each is a key of its own
         if self.object_histogram is not None:
-            classes = _detection_classes(labels)
+            classes = detection_classes(labels)
             if classes is None:
                 self.object_histogram = None
             else:
@@ -253,24 +260,6 @@ class _Count:
             median_bytes=int(np.sort(counted)[(len(counted) - 1) // 2]),
             largest=at(int(of_interest[counted.argmax()])),
         )
-
-
-def _detection_classes(labels: np.ndarray) -> Optional[List[float]]:
-    """The classes of an image's objects; None if the labels are not ``[A, B, extras..., (id, xmin, ymin, xmax, ymax, ...) x n]``
-    with n > 0, A the width of the header and B that of an object."""
-    if len(labels) < 7:
-        return None
-    start, width = float(labels[0]), float(labels[1])
-    if not (start.is_integer() and width.is_integer() and 2 <= start < len(labels) and width >= 5):
-        return None
-    objects = labels[int(start) :]
-    if len(objects) % int(width):
-        return None
-    objects = objects.reshape(-1, int(width))
-    boxes = objects[:, 1:5]
-    if not ((boxes >= 0).all() and (boxes <= 1).all() and (boxes[:, 2:] > boxes[:, :2]).all()):
-        return None
-    return objects[:, 0].tolist()
 
 
 def _by_count(counts: Mapping) -> Dict:

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Contact sheets: which images, where, and what is written under them."""
 
+import math
+import os
+
 import cv2
 import mxnet as mx
 import numpy as np
@@ -88,8 +91,46 @@ def test_one_label_only(colors):
     assert middles(contact_sheet(colors, 2, 2, label=1, cell=CELL), 2, 2) == COLORS[1::2]
     found = middles(contact_sheet(colors, 1, 2, label=0, seed=3, cell=CELL), 1, 2)
     assert len(set(found)) == 2 and set(found) <= set(COLORS[::2])
-    with pytest.raises(ValueError, match="no image in .*made.rec' has the first label 7"):
+    with pytest.raises(ValueError, match="no image in .*made.rec' has the first label 7; the first labels are 0, 1$"):
         contact_sheet(colors, label=7)
+
+
+def test_a_label_that_is_not_there_gives_twenty_that_are(tmp_path):
+    path = write(tmp_path, [([index / 2], png(COLORS[0])) for index in range(21)] + [([math.nan], png(COLORS[0])), ([99], b"")])
+    first = ", ".join(f"{index / 2:g}" for index in range(20))
+    with pytest.raises(ValueError, match=f"the first labels are {first}, ... \\(22 in all\\)$"):
+        contact_sheet(path, label=99)
+    assert contact_sheet(path, label=math.nan, cell=CELL).shape == contact_sheet(path, label=0.5, cell=CELL).shape
+    with pytest.raises(ValueError, match="it has no images"):
+        contact_sheet(write(tmp_path, [([1], b"")]), label=1)
+
+
+def objects(*classes, header=(2, 5)):
+    return [*header, *(value for each in classes for value in (each, 0.1, 0.25, 0.5, 1.0, *[0] * (int(header[1]) - 5)))]
+
+
+@pytest.fixture
+def detection(tmp_path):
+    labels = [objects(3), objects(3, 1, 3), objects(0, 7, header=(4, 6, 640, 480)), objects(*[2.5] * 12), objects(*range(30, 60))]
+    return write(tmp_path, [(each, png(color)) for each, color in zip(labels, COLORS)])
+
+
+def test_a_class_only(detection):
+    assert middles(contact_sheet(detection, label=3, cell=CELL), 1, 2) == COLORS[:2]
+    assert middles(contact_sheet(detection, label=7, cell=CELL), 1, 1) == [COLORS[2]]
+    words = "has an object of class 2; the classes are 0, 1, 2.5, 3, 7, 30, .*, ... \\(35 in all\\)$"
+    with pytest.raises(ValueError, match=words):  # 2 is the header's width
+        contact_sheet(detection, label=2)
+
+
+def test_classes_are_written_under_the_image(detection, tmp_path, monkeypatch):
+    thirty = "classes " + ", ".join(map(str, range(30, 50))) + ", ..."
+    assert captions(detection, monkeypatch) == ["class 3", "classes 1, 3 (2x)", "classes 0, 7", "class 2.5 (12x)", thirty]
+    plain = write(tmp_path, [([2, 5, 1, 0.5, 0.1, 0.5, 0.5], png(COLORS[0])), (objects(4), png(COLORS[0]))], "plain")
+    assert captions(plain, monkeypatch) == ["labels 2, 5, 1, 0.5, 0.1, 0.5, 0.5", "class 4"]  # the first has no box
+    words = "has the first label 9 or an object of class 9; the first labels are 2, the classes are 4$"
+    with pytest.raises(ValueError, match=words):
+        contact_sheet(plain, label=9)
 
 
 def test_a_label_is_compared_as_float32(tmp_path):
@@ -132,17 +173,23 @@ def test_what_cannot_be_shown_says_so(tmp_path):
         assert not is_ink[:60].any() and not is_ink[-60:].any() and not is_ink[:, :4].any() and not is_ink[:, -4:].any()
 
 
-def test_index_and_labels_are_written_under_the_image(tmp_path, monkeypatch):
+def captions(path, monkeypatch):
+    """What is written under the images; the indices are from 0."""
     written = []
     draw = contact._draw_text
-    monkeypatch.setattr(
-        contact, "_draw_text", lambda text, *args, **options: written.append(text) or draw(text, *args, **options)
-    )
-    labels = [[3], [0.5, -1], list(range(30)), [16_777_216], [float("nan")]]
-    contact_sheet(write(tmp_path, [(each, png(COLORS[0])) for each in labels]))
-    assert written[::2] == ["0", "1", "2", "3", "4"]
+    with monkeypatch.context() as patch:
+        patch.setattr(contact, "_draw_text", lambda text, *args, **options: written.append(text) or draw(text, *args, **options))
+        contact_sheet(path)
+    assert written[::2] == [str(index) for index in range(len(written) // 2)]
+    return written[1::2]
+
+
+def test_index_and_labels_are_written_under_the_image(tmp_path, monkeypatch):
+    labels = [[3], [0.5, -1], list(range(30)), [16_777_216], [float("nan")], [1e-6, 1e30, 1 / 3]]
+    path = write(tmp_path, [(each, png(COLORS[0])) for each in labels])
     long = "labels " + ", ".join(map(str, range(20))) + ", ..."
-    assert written[1::2] == ["label 3", "labels 0.5, -1", long, "label 16777216", "label nan"]
+    expected = ["label 3", "labels 0.5, -1", long, "label 16777216", "label nan", "labels 1e-06, 1e+30, 0.3333"]
+    assert captions(path, monkeypatch) == expected
 
 
 @pytest.mark.parametrize("cell", [32, 64, 160, 400])
@@ -169,8 +216,65 @@ def test_wrong_arguments_are_refused_before_anything_is_read(tmp_path):
     for options in ({"rows": 0}, {"columns": -1}, {"cell": 8}, {"path": tmp_path / "sheet.gif"}, {"path": "sheet"}):
         with pytest.raises(ValueError, match="must be"):
             contact_sheet(tmp_path / "missing.rec", **options)
-    with pytest.raises(FileNotFoundError):
-        contact_sheet(tmp_path / "missing.rec")
+    with pytest.raises(FileNotFoundError, match="missing.rec"):
+        contact_sheet(tmp_path / "missing.rec", label=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"rows": 2.0}, TypeError, "rows must be an integer of at least 1, not 2.0"),
+        ({"columns": True}, TypeError, "columns must be an integer of at least 1, not True"),
+        ({"columns": "3"}, TypeError, "columns must be .*, not '3'"),
+        ({"columns": np.int64(0)}, ValueError, "columns must be an integer of at least 1, not "),
+        ({"cell": 160.5}, TypeError, "cell must be an integer from 32 to 4,096, not 160.5"),
+        ({"cell": 5000}, ValueError, "cell must be an integer from 32 to 4,096, not 5000"),
+        ({"seed": 0.5}, TypeError, "seed must be an integer, not 0.5"),
+        ({"seed": None}, TypeError, "seed must be an integer, not None"),
+        ({"label": "cat"}, TypeError, "label must be a number or None, not 'cat'"),
+        ({"label": True}, TypeError, "label must be a number or None, not True"),
+        ({"label": [1]}, TypeError, r"label must be a number or None, not \[1\]"),
+        ({"label": 1e39}, ValueError, "float32 can hold, not 1e\\+39"),
+        ({"label": 10**400}, ValueError, "float32 can hold, not 1000"),
+        ({"path": 5}, TypeError, "path must be a str, an os.PathLike or None, not 5"),
+        ({"path": "no/sheet.png"}, FileNotFoundError, "no such folder for the picture; make it first: '.*no'"),
+        ({"path": "file/sheet.png"}, NotADirectoryError, "must be in a folder; this is a file: '.*file'"),
+        ({"path": "folder.png"}, IsADirectoryError, "this is a folder: 'folder.png'"),
+    ],
+)
+def test_wrong_arguments_are_named(tmp_path, monkeypatch, options, error, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(error, match=words):
+        contact_sheet("missing.rec", **options)
+
+
+def test_a_picture_that_cannot_be_written_is_told_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everywhere
+    with pytest.raises(PermissionError, match="sheet.png"):
+        contact_sheet(tmp_path / "missing.rec", path=tmp_path / "sheet.png")
+
+
+def test_numbers_of_numpy(colors):
+    options = {"seed": np.int64(3), "label": np.float32(1), "cell": np.int32(CELL)}
+    expected = contact_sheet(colors, 1, 2, seed=3, label=1, cell=CELL)
+    assert np.array_equal(contact_sheet(colors, np.uint8(1), np.int16(2), **options), expected)
+
+
+def test_a_picture_that_is_too_large_is_not_drawn(tmp_path, monkeypatch):
+    path = write(tmp_path, [([0], png(COLORS[0]))] * 20)
+    monkeypatch.setattr(contact, "_draw_cell", None)
+    with pytest.raises(ValueError, match="the picture would be .* pixels; at most 65,500 a side and 268,435,456 in all"):
+        contact_sheet(path, 4, 5, cell=4096)
+
+
+@pytest.mark.parametrize("cell", [32, 64, 161, 400])
+def test_the_size_is_foretold(colors, monkeypatch, cell):
+    height, width = contact_sheet(colors, 3, 3, cell=cell).shape[:2]
+    monkeypatch.setattr(contact, "_MAX_SIDE", 0)
+    with pytest.raises(ValueError, match=f"would be {height:,} x {width:,} pixels"):
+        contact_sheet(colors, 3, 3, cell=cell)
 
 
 @pytest.mark.parametrize("label", [None, 1])

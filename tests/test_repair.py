@@ -44,6 +44,32 @@ def test_build_index_does_not_write_over_the_rec(packed):
     assert os.path.getsize(packed.rec_path) == packed.num_bytes
 
 
+def test_build_index_names_what_cannot_be_written(packed, tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such folder for the .idx; make it first: '.*nowhere'"):
+        build_index(packed.rec_path, tmp_path / "nowhere" / "a.idx")
+    with pytest.raises(IsADirectoryError, match="this is a folder"):
+        build_index(packed.rec_path, tmp_path)
+    assert not list(tmp_path.parent.glob("*.partial"))
+
+
+def test_build_index_of_what_is_no_rec(tmp_path, photos):
+    with pytest.raises(RecordFormatError, match="rocket.jpg', byte 0: .* this is no .rec, or its begin is damaged"):
+        build_index(photos / "rocket.jpg", tmp_path / "a.idx")
+    assert not list(tmp_path.glob("*.idx*"))
+
+
+def test_paths_as_bytes(packed, tmp_path):
+    rec = os.fsencode(packed.rec_path)
+    assert build_index(rec) == packed.idx_path
+    assert salvage(rec, os.fsencode(tmp_path / "saved")).rec_path == str(tmp_path / "saved.rec")
+    assert extract(rec, os.fsencode(tmp_path / "files")).num_images == packed.num_records
+
+
+def test_extract_to_a_file_is_refused(packed):
+    with pytest.raises(FileExistsError, match="packed.rec' is a file; give a folder"):
+        extract(packed.rec_path, packed.rec_path)
+
+
 def test_extract_of_what_is_not_there_makes_no_folder(tmp_path):
     with pytest.raises(FileNotFoundError):
         extract(tmp_path / "no.rec", tmp_path / "files")
@@ -157,7 +183,17 @@ def test_extract_names_duplicates_apart_and_tells_of_records_without_an_image(tm
     writer.close()
     report = extract(tmp_path / "a.rec", tmp_path / "files")
     assert sorted(path.name for path in (tmp_path / "files").iterdir()) == ["5.jpg", "5_2.jpg", "images.lst"]
-    assert report.skipped == ((0, 0),) and "1 records hold none" in str(report)
+    assert report.skipped == ((0, 0),) and str(report).endswith("; 1 record holds none")
+
+
+def test_labels_that_are_near_have_folders_of_their_own(tmp_path, photos):
+    labels = [1234567, 1234568, 16777216, 0.1, 0.10000001, -3]
+    for index in range(len(labels)):
+        shutil.copy(photos / "rocket.jpg", tmp_path / f"{index}.jpg")
+    write_list(tmp_path / "images.lst", [f"{index}.jpg" for index in range(len(labels))], lambda index: [labels[index]])
+    report = extract(im2rec(tmp_path / "images.lst", tmp_path / "out").rec_path, tmp_path / "files", by_label=True)
+    folders = {path.name for path in (tmp_path / "files").iterdir() if path.is_dir()}
+    assert folders == {"1234567", "1234568", "16777216", "0.1", "0.10000001", "-3"} and report.num_images == 6
 
 
 def test_extract_does_not_touch_a_folder_that_is_in_use(packed, tmp_path):

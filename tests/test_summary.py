@@ -18,9 +18,9 @@ import pytest
 from helpers import REPO
 from PIL import Image
 
-from mxnet_im2rec import RecordFile, RecordFormatError, Summary, im2rec, summarize
+from mxnet_im2rec import RecordFile, RecordFormatError, RecordSize, Summary, im2rec, summarize
 from mxnet_im2rec.header import pack_header
-from mxnet_im2rec.summary import HEADER_ONLY, UNKNOWN, RecordSize
+from mxnet_im2rec.summary import HEADER_ONLY, UNKNOWN
 
 MAGIC = bytes.fromhex("0a23d7ce")
 
@@ -326,8 +326,29 @@ def test_the_picture_of_a_real_file_in_another_format(photos, tmp_path):
     report = im2rec(photos / "images.lst", tmp_path / "5$ and_6$ 写真", root=photos)
     summarize(report.rec_path).plot(str(tmp_path / "picture.svg"))
     assert "<svg" in (tmp_path / "picture.svg").read_text("utf-8")
-    with pytest.raises(ValueError, match="gif"):
-        summarize(report.rec_path).plot(tmp_path / "picture.nogif")
+
+
+@pytest.mark.parametrize("name", ["picture", "picture.", ".png", "picture.nogif", "picture.png.txt"])
+def test_a_picture_without_a_known_extension_is_refused(tmp_path, name):
+    pytest.importorskip("matplotlib")
+    with pytest.raises(ValueError, match=r"path must end in one of .*\.pdf, .*\.png, .*\.svg.*, not be '"):
+        PICTURES["one image"].plot(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a.b.PNG", "a.svg", "a.Pdf"])
+def test_the_picture_has_the_very_name(tmp_path, name):
+    pytest.importorskip("matplotlib")
+    PICTURES["one image"].plot(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_picture_that_cannot_be_written(tmp_path):
+    pytest.importorskip("matplotlib")
+    with pytest.raises(FileNotFoundError, match="no"):
+        PICTURES["one image"].plot(tmp_path / "no" / "a.png")
+    with pytest.raises(TypeError):
+        PICTURES["one image"].plot(5)
 
 
 def test_the_backend_of_matplotlib_is_left_alone(tmp_path):
