@@ -78,8 +78,9 @@ def check_whole(data: bytes) -> None:
         _check_png_end(data)
 
 
-# The next marker in entropy-coded data, where ff 00 is a data byte and ff d0 to ff d7 are restart markers.
-_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
+# The end of the next marker in entropy-coded data, where ff 00 is a data byte and ff d0 to ff d7 are restart markers. Any number
+# of ff may stand before it; to look for them all would take for ever where a card has lost its data, which is ff then.
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _EXIF = b"Exif\0\0"
 _APP1, _EOI, _SOS, _NO_LENGTH = 0xE1, 0xD9, 0xDA, frozenset([0x01, 0xD8, *range(0xD0, 0xD8)])
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -142,10 +143,14 @@ def _check_png_end(data: bytes, check_sums: bool = False) -> None:
         found = data[position + 8 + length : position + 12 + length]
         position += 12 + length
         if position <= len(data) and check_sums and int.from_bytes(found, "big") != zlib.crc32(body):
-            raise ImageError(f"the PNG is damaged: the checksum of its {kind!r} chunk is wrong")
+            raise ImageError(f"the PNG is damaged: the checksum of its {_name_of_chunk(kind)} chunk is wrong")
         if kind == b"IEND" and position <= len(data):
             return
     raise ImageError(f"the PNG is truncated: it stops after {len(data)} bytes without its IEND chunk")
+
+
+def _name_of_chunk(kind: bytes) -> str:
+    return repr(kind)[1:].strip("'\"")
 
 
 def check_readable_by_mxnet(data: bytes) -> None:
@@ -240,10 +245,12 @@ def read_tiff_tags(data: Buffer, names: Dict[int, str] = _TIFF_NAMES) -> Dict[st
     if directory + 2 + 12 * count > len(data):
         raise struct.error
     tags: Dict[str, Sequence[int]] = {}
+    seen = set()  # the first of a tag counts, as for libtiff; and thousands of the same, of all the data each, take no time
     for position in range(directory + 2, directory + 2 + 12 * count, 12):
         tag, kind, number = struct.unpack_from(order + "HHI", data, position)
-        if tag not in names or kind not in _TIFF_TYPES:
+        if tag not in names or tag in seen or kind not in _TIFF_TYPES:
             continue
+        seen.add(tag)
         letter, size = _TIFF_TYPES[kind]
         if not 0 < number * size <= len(data):
             raise struct.error
@@ -282,6 +289,28 @@ def image_size(data: Buffer) -> Optional[Size]:
     except struct.error:  # the data ends before the size
         return None
     return size if size is not None and min(size) > 0 else None
+
+
+MAX_PIXELS = 1 << 28
+"""How many pixels an image may have where no one says otherwise: 16,384 x 16,384."""
+
+
+def check_size(data: Buffer, max_pixels: Optional[int]) -> None:
+    """Raise ImageError if the image has more pixels than are allowed: a file of a few KB may stand for many GB.
+
+    Parameters
+    ----------
+    data : bytes-like
+        An image file. Where its size is not known without decoding (see :func:`image_size`) it passes; OpenCV itself decodes
+        none of more than 2**30 pixels.
+    max_pixels : int or None
+        None allows any number.
+    """
+    size = image_size(data) if max_pixels is not None else None
+    if size is not None and max_pixels is not None and size[0] * size[1] > max_pixels:
+        raise ImageError(
+            f"the image has {size[1]:,} x {size[0]:,} pixels, max_pixels allows {max_pixels:,} in all; raise it if that is right"
+        )
 
 
 def _jpeg_header_size(data: Buffer) -> Optional[Size]:

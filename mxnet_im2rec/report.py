@@ -21,7 +21,8 @@ class Failure:
     path : str or None
         The image's path as the list has it; None where the line was too damaged to tell.
     stage : str
-        Where it failed: ``'list'``, ``'read'``, ``'decode'``, ``'transform'``, ``'encode'`` or ``'pack'``.
+        Where it failed: ``'list'``, ``'read'``, ``'decode'``, ``'transform'``, ``'encode'``, ``'pack'``, or
+        ``'worker'`` where the process that worked on it died, or was ended because it made no progress.
     reason : str
         What was found, and what to do about it.
     """
@@ -57,6 +58,10 @@ class PackReport:
         The entries that were left out, in the order of the list.
     seconds : float
         How long the call took.
+    num_resumed : int
+        How many of the records an interrupted run had left.
+    failures_path : str or None
+        The absolute path of the file that lists the failures, where there are any.
     """
 
     rec_path: str
@@ -65,15 +70,19 @@ class PackReport:
     num_bytes: int
     failures: Tuple[Failure, ...]
     seconds: float
+    num_resumed: int = 0
+    failures_path: Optional[str] = None
 
     def __str__(self) -> str:
-        rate = self.num_records / self.seconds if self.seconds > 0 else float("inf")
+        rate = (self.num_records - self.num_resumed) / self.seconds if self.seconds > 0 else float("inf")
         noun = "record" if self.num_records == 1 else "records"
         lines = [
             f"{self.num_records:,} {noun}, {format_bytes(self.num_bytes)}, in {self.seconds:.1f} s ({rate:,.0f} a second)",
             f"  {self.rec_path}",
             f"  {self.idx_path}",
         ]
+        if self.num_resumed:
+            lines.append(f"{self.num_resumed:,} of them were there from an interrupted run")
         if self.failures:
             noun = "entry" if len(self.failures) == 1 else "entries"
             lines.append(f"{len(self.failures):,} {noun} failed and {'is' if len(self.failures) == 1 else 'are'} left out:")
@@ -81,6 +90,8 @@ class PackReport:
             lines += [f"  {failure}" for failure in self.failures[:shown]]
             if len(self.failures) > shown:
                 lines.append(f"  ... and {len(self.failures) - shown:,} more, in .failures")
+            if self.failures_path is not None:
+                lines.append(f"all of them: {self.failures_path}")
         return "\n".join(lines)
 
 

@@ -37,6 +37,7 @@ class Packer:
         quality: int,
         pass_through: bool,
         fast_decode: bool,
+        max_pixels: Optional[int] = None,
     ) -> None:
         if color not in (1, 0, -1):
             raise ValueError(f"color must be 1 (RGB), 0 (grey) or -1 (as stored), not {color!r}")
@@ -49,6 +50,7 @@ class Packer:
         self._parameters = images.encoder_parameters(encoding, quality)
         self.pass_through = bool(pass_through)
         self._fast_decode = bool(fast_decode)
+        self._max_pixels = max_pixels
 
     @property
     def is_random(self) -> bool:
@@ -74,6 +76,7 @@ class Packer:
             if not data:
                 raise ImageError(f"the file is empty: {stream.name!r}")
             stage = "decode"
+            imagefile.check_size(data, self._max_pixels)
             if self.pass_through:
                 imagefile.check_readable_by_mxnet(data)
             else:
@@ -129,7 +132,7 @@ def _reason(error: BaseException) -> str:
     """An error as one line. Our own say it all; of others the type is part of what they say."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename!r}" if error.filename else error.strerror
-    text = explain(error)[:500]
+    text = "".join(letter if letter.isprintable() else " " for letter in explain(error)[:500])  # a terminal may see it
     if isinstance(error, ValueError) and type(error).__module__.startswith("mxnet_im2rec"):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -3,15 +3,18 @@
 """Workers killed, Ctrl-C, a parent killed, a full disk: the call ends soon, says why, and leaves nothing behind."""
 
 import os
+import resource
 import signal
 import subprocess
+import sys
 
+import cv2
 import psutil
 import pytest
 from conftest import PHOTOS, write_list
 from helpers import children_left, start_script, wait_for
 
-from mxnet_im2rec import OutputError, WorkerDiedError, im2rec
+from mxnet_im2rec import ErrorLimitExceeded, OutputError, RecordFile, im2rec
 
 SLOW = """
 import os, sys, time
@@ -61,26 +64,86 @@ def gone(processes):
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_a_killed_worker_ends_the_run_within_seconds_and_names_its_file(folder, method):
+def test_a_killed_worker_is_replaced_and_the_run_goes_on(folder, method):
     process, workers = start_slow(folder, method=method)
     workers[0].kill()
-    out, err = process.communicate(timeout=30)
-    assert process.returncode == 1
-    assert "WorkerDiedError" in err and "SIGKILL" in err
-    assert any(repr(name) in err for name in PHOTOS)
+    wait_for(lambda: len(list(folder.glob("started-*"))) > 2 or process.poll() is not None)
+    (folder / "go").touch()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "was ended by SIGKILL" in err and any(repr(name) in err for name in PHOTOS)
     wait_for(lambda: gone(workers))
-    assert_untouched(folder)
+    expected = im2rec(folder / "images.lst", folder / "expected", transformations=as_it_is, num_workers=0)
+    assert (folder / "out.rec").read_bytes() == (folder / "expected.rec").read_bytes()
+    assert expected.num_records == len(PHOTOS) * 20
     assert not partial_files(folder)
 
 
-def die(image):
-    os.kill(os.getpid(), signal.SIGKILL)
+def as_it_is(image):
+    return image
 
 
-def test_a_transform_that_kills_its_worker(folder):
-    with pytest.raises(WorkerDiedError) as caught:
-        im2rec(folder / "images.lst", folder / "out", transformations=die, num_workers=1)
-    assert caught.value.paths == (PHOTOS[0],)
+def on_coffee(what):
+    """A transform that does something bad to one photo of a list, known by its size."""
+
+    def transform(image):
+        if image.shape[:2] == (400, 600):
+            what()
+        return image
+
+    return transform
+
+
+def hang():
+    while True:
+        signal.pause()
+
+
+def fill_memory():
+    resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+    hoard = []
+    while True:
+        hoard.append(bytearray(64 << 20))
+
+
+BAD_TRANSFORMS = {
+    "raises": (lambda: 1 / 0, "transform", "ZeroDivisionError"),
+    "is killed": (lambda: os.kill(os.getpid(), signal.SIGKILL), "worker", "SIGKILL"),
+    "crashes": (lambda: os.kill(os.getpid(), signal.SIGSEGV), "worker", "SIGSEGV"),
+    "leaves": (lambda: os._exit(0), "worker", "exit code 0"),
+    "exits": (lambda: sys.exit(3), "transform", "SystemExit: 3"),
+    "hangs": (hang, "worker", "no progress on it for 1 seconds"),
+    "takes all memory": (fill_memory, "transform", "MemoryError"),
+}
+
+
+@pytest.mark.parametrize("what", list(BAD_TRANSFORMS))
+def test_a_transform_that_goes_wrong_costs_its_own_image_alone(folder, what):
+    transform, stage, words = BAD_TRANSFORMS[what]
+    write_list(folder / "images.lst", [*PHOTOS * 3])
+    shapes = [cv2.imread(str(folder / name)).shape[:2] for name in PHOTOS]
+    bad = [name for name, shape in zip(PHOTOS, shapes) if shape == (400, 600)]
+    report = im2rec(
+        folder / "images.lst",
+        folder / "out",
+        transformations=on_coffee(transform),
+        num_workers=2,
+        error_limit=None,
+        timeout=1 if what == "hangs" else 300,
+    )
+    assert [(each.path, each.stage) for each in report.failures] == [(name, stage) for name in bad] * 3
+    assert all(words in each.reason for each in report.failures)
+    assert report.num_records == 3 * (len(PHOTOS) - len(bad))
+    good = [name for name in PHOTOS * 3 if name not in bad]
+    with RecordFile(report.rec_path) as records:
+        assert [record.image().shape[:2] for record in records] == [shapes[PHOTOS.index(name)] for name in good]
+    assert not children_left() and not partial_files(folder)
+
+
+def test_a_transform_that_kills_every_worker_ends_the_run(folder):
+    with pytest.raises(ErrorLimitExceeded, match="SIGKILL") as caught:
+        im2rec(folder / "images.lst", folder / "out", transformations=lambda image: os.kill(os.getpid(), 9), num_workers=2)
+    assert [each.path for each in caught.value.failures] == PHOTOS[:1]
     assert_untouched(folder)
     assert not children_left() and not partial_files(folder)
 

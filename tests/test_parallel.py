@@ -4,8 +4,10 @@
 
 import multiprocessing
 import os
+import random
 import signal
 import threading
+import time
 
 import pytest
 from helpers import children_left
@@ -25,6 +27,11 @@ class Work:
             os.kill(os.getpid(), signal.SIGKILL)
         if item == "exit":
             os._exit(7)
+        if item == "hang":
+            signal.pause()
+        if isinstance(item, str) and item.startswith("/") and not os.path.exists(item):
+            open(item, "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
         if item == "raise":
             raise ZeroDivisionError("on purpose")
         if isinstance(item, tuple):  # (size in bytes,)
@@ -32,13 +39,20 @@ class Work:
         return f"{item}".encode()
 
 
-def open_pool(name):
+class NeverReady(Work):
+    def prepare(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def open_pool(name, timeout=None):
+    if name == "unready":
+        return ProcessPool(NeverReady(), 2, multiprocessing.get_context("fork"))
     if name == "serial":
         return SerialPool(Work())
     if name == "threads":
         return ThreadPool(Work(), 3)
     method, workers = name.split("-")
-    return ProcessPool(Work(), int(workers), multiprocessing.get_context(method))
+    return ProcessPool(Work(), int(workers), multiprocessing.get_context(method), timeout=timeout)
 
 
 def run(pool, items, chunk_size=4, max_items=64, max_bytes=1 << 20):
@@ -99,27 +113,93 @@ def test_a_large_result_is_sent_before_its_chunk_is_done():
 
 
 @pytest.mark.parametrize("name", [*FORKS, "spawn-2"])
-@pytest.mark.parametrize("how, exitcode, words", [("die", -signal.SIGKILL, "SIGKILL"), ("exit", 7, "exit code 7")])
-def test_a_worker_that_dies_ends_the_map_and_names_its_item(name, how, exitcode, words):
-    items = [*range(50), how, *range(50, 200)]
-    with pytest.raises(WorkerDiedError, match=words) as caught, open_pool(name) as pool:
-        list(run(pool, items))
-    assert caught.value.paths == (how,)
-    assert caught.value.exitcode == exitcode
+@pytest.mark.parametrize("how, words", [("die", "was ended by SIGKILL"), ("exit", "ended with exit code 7")])
+def test_an_item_that_kills_its_worker_twice_gets_a_result_that_says_so(name, how, words):
+    items = [*range(50), how, *range(50, 80), how, how, *range(80, 200)]
+    with open_pool(name) as pool:
+        results = list(run(pool, items))
+    assert [item for item, _ in results] == items
+    for item, result in results:
+        if item == how:
+            assert words in result and "twice" in result
+        else:
+            assert result == str(item).encode()
     assert not children_left()
 
 
+@pytest.mark.parametrize("name", [*FORKS, "spawn-2"])
+def test_an_item_that_kills_its_worker_once_gets_its_result(name, tmp_path):
+    items = [*range(30), str(tmp_path / "once"), *range(30, 60)]
+    with open_pool(name) as pool:
+        results = list(run(pool, items))
+    assert results == [(item, str(item).encode()) for item in items]
+
+
+@pytest.mark.parametrize("name", FORKS)
+def test_large_items_and_results_survive_the_death_of_a_worker(name):
+    items = ["a" * 300_000, *[(9 << 20,)] * 3, "die", "b" * 300_000, "die", (9 << 20,), *range(30)]
+    with open_pool(name) as pool:
+        results = [result for _, result in run(pool, items, chunk_size=5, max_bytes=64 << 20)]
+    assert [len(result) for result in results[:4]] == [300_000, *[9 << 20] * 3]
+    assert "SIGKILL" in results[4] and "SIGKILL" in results[6]
+    assert results[8:] == [str(number).encode() for number in range(30)]
+
+
+@pytest.mark.parametrize("name", FORKS)
+def test_a_worker_that_makes_no_progress_is_ended_and_the_rest_goes_on(name):
+    items = [*range(20), "hang", *range(20, 40), "hang", *range(40, 60)]
+    with open_pool(name, timeout=1.0) as pool:
+        results = list(run(pool, items))
+    assert [item for item, _ in results] == items
+    for item, result in results:
+        if item == "hang":
+            assert "no progress on it for 1 seconds" in result
+        else:
+            assert result == str(item).encode()
+    assert not children_left()
+
+
+def test_a_parent_that_is_busy_takes_no_worker_for_stuck():
+    with open_pool("fork-2", timeout=0.1) as pool:
+        for number, (_, result) in enumerate(run(pool, [(1 << 20,)] * 60, chunk_size=4)):
+            assert result == bytes(1 << 20)
+            if number in (5, 30):
+                time.sleep(1)  # longer than the limit, while workers wait for their results to be taken
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_workers_killed_at_random_moments(seed):
+    """Whoever is killed, and when: the results are all there, in order, and none twice."""
+    random_ = random.Random(seed)
+    with open_pool("fork-3") as pool:
+        found = []
+        for pair in run(pool, range(2_000), chunk_size=random_.choice([1, 3, 8])):
+            found.append(pair)
+            if random_.random() < 0.01:
+                random_.choice(pool._workers).process.kill()
+    wrong = [(item, result) for item, result in found if result != str(item).encode()]
+    assert [item for item, _ in found] == list(range(2_000))
+    assert all("twice" in result for _, result in wrong) and len(wrong) < 5
+
+
 @pytest.mark.parametrize("reaped", [False, True])
-def test_a_worker_that_is_killed_while_it_waits_is_noticed(reaped):
+def test_a_worker_that_is_killed_while_it_waits_is_replaced(reaped, caplog):
     """Also where another part of the program, such as a handler of SIGCHLD, waits for all children."""
-    words = "does not answer" if reaped else "SIGTERM"
-    with pytest.raises(WorkerDiedError, match=words), open_pool("fork-1") as pool:
-        for number, _ in run(pool, range(10_000), max_items=2):
+    with open_pool("fork-1") as pool:
+        for number, (_, result) in enumerate(run(pool, range(1_000), max_items=2)):
+            assert result == str(number).encode()
             if number == 20:
                 (child,) = children_left()
                 child.terminate()
                 if reaped:
                     child.wait(60)
+    assert ("does not answer" if reaped else "SIGTERM") in caplog.text
+
+
+def test_workers_that_cannot_become_ready_end_the_map(monkeypatch):
+    with pytest.raises(WorkerDiedError, match="SIGTERM before it was ready"), open_pool("unready") as pool:
+        list(run(pool, range(100)))
+    assert not children_left()
 
 
 @pytest.mark.parametrize("name", FORKS)
