@@ -13,6 +13,8 @@
     ├── VerifyError (ValueError)               a dataset that does not verify
     ├── EmptyDatasetError (ValueError)         not one record to write
     ├── WorkerDiedError (RuntimeError)         a worker process ended, or broke, before its work was done
+    ├── ResumeError (ValueError)               an interrupted run cannot be gone on with
+    ├── ListChangedError (ValueError)          the list changed while it was read
     ├── OutputError (OSError)                  the .rec or .idx could not be written whole
     └── MXNetUnavailableError (ImportError)    MXNet cannot be imported here
 
@@ -153,6 +155,14 @@ class WorkerDiedError(Im2RecError, RuntimeError):
         super().__init__(message)
         self.paths = tuple(paths)
         self.exitcode = exitcode
+
+
+class ResumeError(Im2RecError, ValueError):
+    """What an interrupted run has left does not fit this one; the message says what differs."""
+
+
+class ListChangedError(Im2RecError, ValueError):
+    """The list file changed while it was read, so that no one can tell what the dataset would hold; none was made."""
 
 
 class OutputError(Im2RecError, OSError):

@@ -11,14 +11,20 @@ import os
 import time
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any, Callable, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+from importlib import metadata
+from itertools import chain, islice
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
-from . import images
+from . import imagefile, images
 from .cpus import usable_cpus
-from .errors import EmptyDatasetError, ErrorLimitExceeded
+from .errors import EmptyDatasetError, ErrorLimitExceeded, ListChangedError, RecordFormatError, ResumeError
+from .failures import pick, read_failures, write_failures
+from .fingerprint import ListDigest, ListWatch, describe
+from .journal import KeptFailure
 from .listfile import ListEntry, count_entries, read_list
 from .parallel import ProcessPool, SerialPool, ThreadPool, ordered_map
 from .progress import Progress, Tell, open_progress
+from .reader import RecordFile
 from .report import Failure, PackReport
 from .verification import verify as verify_dataset
 from .worker import InProcess, Packer
@@ -50,6 +56,10 @@ def im2rec(
     mp_context: Any = None,
     fast_decode: bool = False,
     verify: bool = False,
+    resume: bool = False,
+    only: Union[None, str, os.PathLike, Sequence[Failure]] = None,
+    timeout: Optional[float] = 300.0,
+    max_pixels: Optional[int] = imagefile.MAX_PIXELS,
 ) -> PackReport:
     """Pack the images of a list into a RecordIO dataset, a .rec with its .idx.
 
@@ -73,7 +83,8 @@ def im2rec(
         With ``pass_through`` nothing is computed: None is 0, which is the fastest where the files are in memory or on a fast
         disk, and any other number is that of threads which read ahead.
     batch_size : int
-        How many records are in flight at most, from being read from the list to being written.
+        How many records are made again at most if the run is interrupted and resumed. Half of them are in flight at most, from
+        being read from the list to being written; whenever so many are written they are secured on the disk.
     pack_labels : bool
         True packs all labels: more than one as an array (flag = count), one as the header's scalar. False packs the first.
     color : {1, 0, -1}
@@ -105,6 +116,20 @@ def im2rec(
     verify : bool
         Read the dataset back before it is published, as :func:`mxnet_im2rec.verify` does without a list: its structure, and
         every record, label and pixel through MXNet's ImageRecordIter.
+    resume : bool
+        Go on with a run on this output that was interrupted, by whatever, from what it has left beside the output; without
+        anything to resume it just runs. The result is that of a run which was never interrupted: entries that failed before are
+        tried again, and put in their place if they work now. List, root, transformations and settings must be as they were;
+        the images and the number of workers need not. False begins anew.
+    only : str, os.PathLike or sequence of Failure, optional
+        Pack only the entries that failed before: the ``.failures.tsv`` of an earlier run, or its report's ``failures``. The list
+        must have them on the same lines. :func:`mxnet_im2rec.concatenate` joins the two datasets.
+    timeout : float or None
+        In seconds: a worker process that is on one image for longer is ended, and the image fails. None waits for ever, as do
+        threads and the calling process, which nothing can end.
+    max_pixels : int or None
+        Images of more pixels fail before they are decoded, so that a small file cannot fill the memory; by default 2**28, which
+        is 16,384 x 16,384. None allows any number, OpenCV up to 2**30.
 
     Returns
     -------
@@ -122,9 +147,14 @@ def im2rec(
     EmptyDatasetError
         If there is nothing to write: MXNet crashes on an empty dataset.
     WorkerDiedError
-        If a worker process is killed, or cannot be made ready; it names the images that were being worked on.
+        If a worker process cannot be made ready. One that dies later is replaced, and its images are tried once more, each
+        alone; one that kills a worker again fails.
     OutputError
-        If the dataset cannot be written whole.
+        If the dataset cannot be written whole, or another run is writing it.
+    ResumeError
+        If an interrupted run cannot be resumed, because something changed; it says what.
+    ListChangedError
+        If the list file changes while it is read.
     VerifyError
         If it was to be verified and does not; it carries the problems, and nothing was published.
 
@@ -149,58 +179,185 @@ def im2rec(
     if not isinstance(list_file, (str, os.PathLike, Iterable)) or isinstance(list_file, bytes):
         raise TypeError(f"list_file must be a path or an iterable of ListEntry, not {list_file!r}")
     rec_path, idx_path = _output_paths(output_path, list_file)
-    packer = Packer(
-        root=_root_folder(root, list_file),
-        transformations=transformations,
-        seed=_whole_number("seed", seed, None),
-        color=color,
-        encoding=encoding,
-        quality=quality,
-        pass_through=_flag("pass_through", pass_through),
-        fast_decode=_flag("fast_decode", fast_decode),
-    )
+    options: Dict[str, Any] = {
+        "root": _root_folder(root, list_file),
+        "seed": _whole_number("seed", seed, None),
+        "color": color,
+        "encoding": encoding,
+        "quality": quality,
+        "pass_through": _flag("pass_through", pass_through),
+        "fast_decode": _flag("fast_decode", fast_decode),
+        "max_pixels": None if max_pixels is None else _whole_number("max_pixels", max_pixels, 1),
+    }
+    packer = Packer(transformations=transformations, **options)
     num_workers = _resolve_workers(num_workers, packer.pass_through)
     batch_size = _whole_number("batch_size", batch_size, 1)
     if error_limit is not None:
         error_limit = _whole_number("error_limit", error_limit, 0)
     if not (progress is None or isinstance(progress, bool) or callable(progress)):
         raise TypeError(f"progress must be None, True, False or callable, not {progress!r}")
-    verify = _flag("verify", verify)
+    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, numbers.Real) or not timeout > 0):
+        raise ValueError(f"timeout must be None or more than 0 seconds, not {timeout!r}")
+    verify, resume = _flag("verify", verify), _flag("resume", resume)
     entries = read_list(list_file, _flag("pack_labels", pack_labels))
+    failed_before = read_failures(only) if isinstance(only, (str, os.PathLike)) else only
+    if failed_before is not None:
+        entries = pick(entries, failed_before)
+    watch = ListWatch(list_file)
+    settings = {
+        **{name: str(value) for name, value in options.items()},
+        "list": watch.digest,
+        "pack_labels": str(pack_labels),
+        "only": "" if failed_before is None else describe([failure.line for failure in failed_before]),
+        "transformations": describe(transformations),
+        **_versions(),
+    }
 
-    with ExitStack() as stack:
-        with images.one_thread():
-            pool = stack.enter_context(_open_pool(packer, num_workers, mp_context))
-        # Only now, when the workers work already, MXNet is loaded if it is not yet. For pass_through it is not needed at all.
-        with RecordWriter(rec_path, idx_path, through_mxnet=not packer.pass_through) as writer:
-            with open_progress(progress, lambda: _count(list_file)) as tell:
-                results = ordered_map(pool, entries, chunk_size=_CHUNK_ENTRIES, max_items=batch_size, max_bytes=_BYTES_IN_FLIGHT)
-                num_records, failures = _write_results(results, writer, tell, error_limit)
-            if not num_records:
-                raise EmptyDatasetError(_why_empty(list_file, failures), failures)
-            if verify:
-                writer.check = lambda rec, idx: _verify(rec, idx, rec_path, num_records)
-    seconds = time.monotonic() - started
-    return PackReport(rec_path, idx_path, num_records, writer.num_bytes, tuple(failures), seconds)
-
-
-def _write_results(
-    results: Iterator[Any], writer: RecordWriter, tell: Tell, error_limit: Optional[int]
-) -> Tuple[int, List[Failure]]:
-    """Write the records, and count them; collect the failures, up to the limit."""
-    num_records = 0
     failures: List[Failure] = []
-    for entry, result in results:
-        if isinstance(result, Failure):
-            failures.append(result)
-            _log.warning("failed: %s", result)
-            if error_limit is not None and len(failures) > error_limit:
-                raise ErrorLimitExceeded(failures, error_limit)
-        else:
-            writer.write(entry.index, result)
-            num_records += 1
-        tell(num_records + len(failures), len(failures))
-    return num_records, failures
+    failures_path = rec_path[: -len(".rec")] + ".failures.tsv"
+    with ExitStack() as stack:
+        pool = stack.enter_context(_open_pool(packer, num_workers, mp_context, timeout))
+        # Only now, when the workers work already, MXNet is loaded if it is not yet. For pass_through it is not needed at all.
+        through_mxnet = not packer.pass_through
+        with RecordWriter(rec_path, idx_path, through_mxnet, settings, resume) as writer:
+            run = _Run(pool, writer, batch_size, error_limit, failures)
+            with open_progress(progress, lambda: _count(list_file, failed_before)) as tell:
+                try:
+                    num_resumed = run.resume(entries)
+                    run.pack(entries, tell)
+                    if not writer.num_records:
+                        raise EmptyDatasetError(_why_empty(list_file, failures), failures)
+                except (ErrorLimitExceeded, EmptyDatasetError):
+                    _note_failures(failures_path, failures)
+                    raise
+            if not watch.is_unchanged():
+                writer.forget()
+                raise ListChangedError(f"{watch.path!r} changed while it was read; nothing was written. Run it again")
+            if verify:
+                writer.check = lambda rec, idx: _verify(rec, idx, rec_path, writer.num_records)
+    noted = _note_failures(failures_path, failures)
+    seconds = time.monotonic() - started
+    sizes = (writer.num_records, writer.num_bytes)
+    return PackReport(rec_path, idx_path, *sizes, tuple(failures), seconds, num_resumed, noted)
+
+
+class _Run:
+    """The way from entries to what is written, and to the journal that a later run goes on from."""
+
+    def __init__(
+        self, pool: Any, writer: RecordWriter, batch_size: int, error_limit: Optional[int], failures: List[Failure]
+    ) -> None:
+        self._pool = pool
+        self._writer = writer
+        self._error_limit = error_limit
+        self._failures = failures
+        self._num_entries = 0
+        self._digest = ListDigest()
+        # What is lost by a crash is what is not secured yet and what is in flight.
+        self._checkpoint_entries = -(-batch_size // 2)
+        self._in_flight = max(1, batch_size - self._checkpoint_entries)
+
+    def resume(self, entries: Iterator[Any]) -> int:
+        """Pass over what is done already, and try again what failed; gives how many records were there."""
+        kept, failed = self._writer.kept, self._writer.kept_failures
+        if kept is None:
+            return 0
+        _check_kept(self._writer, kept.records)
+        places = {failure.entries: failure for failure in failed}
+        again = []
+        for entry in islice(entries, kept.entries):
+            if self._num_entries in places:
+                again.append((places[self._num_entries], entry))
+            self._take(entry)
+        if str(self._digest) != kept.digest:
+            raise ResumeError(
+                f"the list is not the one with which {self._writer.rec_path!r} was begun. Begin anew, without resume"
+            )
+        self._try_again(again)
+        return kept.records
+
+    def _try_again(self, again: List[Tuple[KeptFailure, Any]]) -> None:
+        results = zip((failure for failure, _ in again), self._map(iter([entry for _, entry in again])))
+        outcomes = (
+            (failure, result if isinstance(result, Failure) else (entry.index, result)) for failure, (entry, result) in results
+        )
+        still: List[Tuple[KeptFailure, Any]] = []
+        for failure, outcome in outcomes:
+            if isinstance(outcome, tuple):
+                self._writer.mend(chain(still, [(failure, outcome)], outcomes))
+                still = [(failure, failure.failure) for failure in self._writer.kept_failures]
+                break
+            still.append((failure, outcome))
+        for _, failure in still:
+            self._fail(failure)
+
+    def pack(self, entries: Iterator[Any], tell: Tell) -> None:
+        """Write the records, secure them now and then, and collect the failures, up to the limit."""
+        writer, failures = self._writer, self._failures
+        unnoted: List[KeptFailure] = []
+        next_checkpoint = self._num_entries + self._checkpoint_entries
+        for entry, result in self._map(entries):
+            if isinstance(result, Failure):
+                unnoted.append(KeptFailure(self._num_entries, writer.num_records, result))
+                self._fail(result)
+            else:
+                writer.write(entry.index, result)
+            self._take(entry)
+            if self._num_entries == next_checkpoint:
+                writer.checkpoint(self._num_entries, str(self._digest), unnoted)
+                unnoted = []
+                next_checkpoint += self._checkpoint_entries
+            tell(self._num_entries, len(failures))
+
+    def _map(self, entries: Iterator[Any]) -> Iterator[Tuple[Any, Any]]:
+        return ordered_map(self._pool, entries, chunk_size=_CHUNK_ENTRIES, max_items=self._in_flight, max_bytes=_BYTES_IN_FLIGHT)
+
+    def _take(self, entry: Union[ListEntry, Failure]) -> None:
+        self._num_entries += 1
+        self._digest.add(entry)
+
+    def _fail(self, failure: Failure) -> None:
+        self._failures.append(failure)
+        _log.warning("failed: %s", failure)
+        if self._error_limit is not None and len(self._failures) > self._error_limit:
+            raise ErrorLimitExceeded(self._failures, self._error_limit)
+
+
+def _check_kept(writer: RecordWriter, num_records: int) -> None:
+    """That what an interrupted run has left is what its journal says; the rest of it was secured."""
+    rec, idx = writer.partial_paths
+    found = 0
+    try:
+        with RecordFile(rec, idx) as records:
+            for record, key in zip(records, records.keys.tolist()):
+                found += record.index == key
+    except RecordFormatError as error:
+        raise ResumeError(f"what an interrupted run has left is damaged: {error}. Begin anew, without resume") from error
+    if found != num_records:
+        raise ResumeError(f"{rec!r} holds {found:,} records, its journal says {num_records:,}. Begin anew, without resume")
+
+
+def _note_failures(path: str, failures: Sequence[Failure]) -> Optional[str]:
+    """Write the table of failures, or remove that of an earlier run; gives where it is."""
+    try:
+        if failures:
+            write_failures(path, failures)
+            return path
+        os.unlink(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:  # the dataset, or an error that matters more, must not be lost for it
+        _log.warning("cannot write the list of failures: %s", error)
+    return None
+
+
+def _versions() -> Dict[str, str]:
+    """Of what decides the bytes of a record."""
+    try:
+        mxnet = metadata.version("mxnet")
+    except metadata.PackageNotFoundError:  # one that was built by hand
+        mxnet = "unknown"
+    return {"mxnet": mxnet, "opencv": images.cv2.__version__}
 
 
 def _resolve_workers(num_workers: Optional[int], pass_through: bool) -> int:
@@ -225,7 +382,9 @@ def _verify(partial_rec: str, partial_idx: str, rec_path: str, num_records: int)
     replace(report, rec_path=rec_path).raise_for_problems()
 
 
-def _open_pool(packer: Packer, num_workers: int, mp_context: Any) -> Union[SerialPool, ThreadPool, ProcessPool]:
+def _open_pool(
+    packer: Packer, num_workers: int, mp_context: Any, timeout: Optional[float]
+) -> Union[SerialPool, ThreadPool, ProcessPool]:
     if num_workers == 0:
         return SerialPool(InProcess(packer) if packer.is_random else packer)
     if packer.pass_through:
@@ -238,7 +397,19 @@ def _open_pool(packer: Packer, num_workers: int, mp_context: Any) -> Union[Seria
         context = multiprocessing.get_context(mp_context)
     elif not hasattr(mp_context, "RawValue"):
         raise TypeError(f"mp_context must be the name of a start method or a multiprocessing context, not {mp_context!r}")
-    return ProcessPool(packer, num_workers, context, name_of=lambda entry: str(entry.path))
+    return ProcessPool(
+        packer,
+        num_workers,
+        context,
+        failure_of=_failure_of_worker,
+        name_of=lambda entry: str(entry.path),
+        timeout=timeout,
+        starting=images.one_thread,
+    )
+
+
+def _failure_of_worker(entry: Union[ListEntry, Failure], reason: str) -> Failure:
+    return entry if isinstance(entry, Failure) else Failure(entry.line, entry.index, entry.path, "worker", reason)
 
 
 def _output_paths(output_path: Union[str, os.PathLike], list_file: Any) -> Tuple[str, str]:
@@ -286,8 +457,10 @@ def _whole_number(name: str, value: Any, least: Optional[int]) -> int:
     return int(value)
 
 
-def _count(list_file: Any) -> Optional[int]:
+def _count(list_file: Any, only: Optional[Sequence[Failure]]) -> Optional[int]:
     """The number of entries, where it can be told without using them up."""
+    if only is not None:
+        return len(only)
     if isinstance(list_file, (str, os.PathLike)):
         return count_entries(list_file) if os.path.isfile(list_file) else None
     return len(list_file) if isinstance(list_file, Sequence) else None

@@ -21,6 +21,8 @@ ERRORS = {
     "ErrorLimitExceeded": (errors.ErrorLimitExceeded([FAILURE, FAILURE], 1), {"failures": (FAILURE, FAILURE), "error_limit": 1}),
     "EmptyDatasetError": (errors.EmptyDatasetError("m", [FAILURE]), {"failures": (FAILURE,)}),
     "WorkerDiedError": (errors.WorkerDiedError("m", ["a.jpg", "b.jpg"], -9), {"paths": ("a.jpg", "b.jpg"), "exitcode": -9}),
+    "ResumeError": (errors.ResumeError("m"), {}),
+    "ListChangedError": (errors.ListChangedError("m"), {}),
     "OutputError": (errors.OutputError("m"), {}),
     "RecordFormatError": (
         errors.RecordFormatError("a.rec", 4, "x", "y"),
@@ -37,6 +39,8 @@ FAMILY = {
     "ErrorLimitExceeded": errors.Im2RecError,
     "EmptyDatasetError": ValueError,
     "WorkerDiedError": RuntimeError,
+    "ResumeError": ValueError,
+    "ListChangedError": ValueError,
     "OutputError": OSError,
     "RecordFormatError": ValueError,
     "VerifyError": ValueError,

@@ -28,6 +28,7 @@ from mxnet_im2rec import (
     im2rec,
     images,
 )
+from mxnet_im2rec.failures import read_failures
 
 WORKERS = [0, 2]
 
@@ -302,6 +303,8 @@ def test_one_failure_over_the_limit_ends_the_run_and_touches_nothing(bad_list, w
     assert [each.line for each in caught.value.failures] == [each[0] for each in expected]
     assert caught.value.error_limit == 14
     assert "15 entries failed" in str(caught.value) and "line 16" in str(caught.value)
+    assert read_failures(folder / "out.failures.tsv") == list(caught.value.failures)
+    (folder / "out.failures.tsv").unlink()
     assert files_in(folder) == before
     assert (folder / "out.rec").read_bytes() == b"old rec" and (folder / "out.idx").read_bytes() == b"old idx"
     assert not children_left()
@@ -340,7 +343,7 @@ def test_a_list_whose_every_entry_fails_makes_no_empty_dataset(folder):
     with pytest.raises(EmptyDatasetError, match="all 2 entries") as caught:
         im2rec(folder / "images.lst", folder / "out", num_workers=0, error_limit=None)
     assert len(caught.value.failures) == 2
-    assert not list(folder.glob("out*"))
+    assert [path.name for path in folder.glob("out*")] == ["out.failures.tsv"]
 
 
 def test_an_inexact_label_warns_once_with_its_line(folder):

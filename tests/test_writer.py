@@ -32,7 +32,7 @@ each_previous = pytest.mark.parametrize("previous", list(PREVIOUS.values()), ids
 @pytest.fixture(autouse=True, params=["through MXNet", "without MXNet"])
 def both_ways(request, monkeypatch):
     """Every test of this file runs for both ways of writing."""
-    monkeypatch.setattr(RecordWriter.__init__, "__defaults__", (request.param == "through MXNet",))
+    monkeypatch.setattr(RecordWriter.__init__, "__defaults__", (request.param == "through MXNet", None, False))
 
 
 def put(folder, files):

@@ -1,0 +1,217 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""concatenate(), and the way it serves: what failed is mended, packed alone, and joined."""
+
+import errno
+import os
+
+import pytest
+from conftest import PHOTOS, write_list
+from helpers import read_records
+
+from mxnet_im2rec import Failure, OutputError, RecordFile, RecordFormatError, build_index, concatenate, im2rec, writer
+from mxnet_im2rec.failures import read_failures, write_failures
+
+
+@pytest.fixture
+def parts(tmp_path, photos):
+    """Three datasets that are together one list; the second of one record alone."""
+    entries = PHOTOS * 3
+    write_list(tmp_path / "all.lst", entries, lambda index: [index % 4, index])
+    lines = (tmp_path / "all.lst").read_text().splitlines(keepends=True)
+    for name, some in (("a", lines[:7]), ("b", lines[7:8]), ("c", lines[8:])):
+        (tmp_path / f"{name}.lst").write_text("".join(some))
+        im2rec(tmp_path / f"{name}.lst", tmp_path / name, root=photos, pass_through=True)
+    im2rec(tmp_path / "all.lst", tmp_path / "all", root=photos, pass_through=True)
+    return tmp_path
+
+
+def content(folder, name):
+    return (folder / f"{name}.rec").read_bytes(), (folder / f"{name}.idx").read_bytes()
+
+
+@pytest.fixture(params=["in the kernel", "by reading"])
+def copying(request, monkeypatch):
+    def refuse(*arguments):
+        raise OSError(errno.EXDEV, "not between these")
+
+    if request.param == "by reading":
+        monkeypatch.setattr(os, "copy_file_range", refuse)
+        monkeypatch.setattr(writer, "_READ_BYTES", 1000)
+
+
+def test_the_parts_are_the_whole(parts, copying):
+    report = concatenate([parts / f"{name}.rec" for name in "abc"], parts / "out")
+    assert content(parts, "out") == content(parts, "all")
+    assert report.num_records == len(read_records(report)) == 15
+    assert report.num_bytes == (parts / "out.rec").stat().st_size
+    assert sorted(path.name for path in parts.glob("out*")) == ["out.idx", "out.rec"]
+
+
+def test_the_output_may_be_an_input(parts):
+    concatenate([parts / f"{name}.rec" for name in "abc"], parts / "a.rec")
+    assert content(parts, "a") == content(parts, "all")
+
+
+def test_a_part_without_an_idx_is_scanned(parts):
+    (parts / "b.idx").unlink()
+    concatenate([str(parts / f"{name}.rec") for name in "abc"], str(parts / "out"))
+    assert content(parts, "out") == content(parts, "all")
+
+
+def test_repeated_indices_are_refused_with_both_files(parts):
+    with pytest.raises(ValueError, match=r"7 indices .*: 0 is in '.*all\.rec' and in '.*a\.rec'"):
+        concatenate([parts / "all.rec", parts / "a.rec"], parts / "out")
+    assert not list(parts.glob("out*"))
+
+
+@pytest.mark.parametrize("damage", ["cut off", "a byte", "another's .idx", "another's id"])
+def test_a_damaged_part_is_refused_and_nothing_is_written(parts, damage):
+    data = bytearray((parts / "c.rec").read_bytes())
+    if damage == "cut off":
+        del data[-1:]
+    elif damage == "a byte":
+        with RecordFile(parts / "c.rec") as records:
+            data[records[3].offset] ^= 1
+    elif damage == "another's .idx":
+        (parts / "c.idx").write_bytes((parts / "a.idx").read_bytes())
+    else:
+        data[16] ^= 64
+    (parts / "c.rec").write_bytes(data)
+    with pytest.raises((RecordFormatError, ValueError)):
+        concatenate([parts / "a.rec", parts / "c.rec"], parts / "out")
+    assert not list(parts.glob("out*"))
+
+
+@pytest.mark.parametrize("paths", [[], "a.rec", b"a.rec"])
+def test_what_is_no_list_of_paths(parts, paths):
+    with pytest.raises(TypeError, match="rec_paths"):
+        concatenate(paths, parts / "out")
+
+
+@pytest.mark.parametrize("output", ["", ".", "folder/"])
+def test_an_output_that_names_no_file(parts, output):
+    with pytest.raises(ValueError, match="names no file"):
+        concatenate([parts / "a.rec"], output)
+
+
+def test_a_full_disk_is_an_output_error(parts, monkeypatch):
+    def fail(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "copy_file_range", fail)
+    with pytest.raises(OutputError, match="is the disk full"):
+        concatenate([parts / "a.rec"], parts / "out")
+    assert not list(parts.glob("out*"))
+
+
+def test_what_failed_is_packed_alone_and_joined(tmp_path, photos):
+    write_list(tmp_path / "images.lst", [*PHOTOS, "late.jpg", PHOTOS[0], "later.jpg"])
+    for name in PHOTOS:
+        os.link(photos / name, tmp_path / name)
+    report = im2rec(tmp_path / "images.lst", tmp_path / "most", error_limit=None)
+    assert [each.path for each in report.failures] == ["late.jpg", "later.jpg"]
+    assert report.failures_path == str(tmp_path / "most.failures.tsv")
+    assert read_failures(report.failures_path) == list(report.failures)
+    for name in ("late.jpg", "later.jpg"):
+        os.link(photos / PHOTOS[1], tmp_path / name)
+
+    rest = im2rec(tmp_path / "images.lst", tmp_path / "rest", only=report.failures_path)
+    assert [record.index for record in RecordFile(rest.rec_path)] == [5, 7]
+    assert rest.failures_path is None and not list(tmp_path.glob("rest*.tsv"))
+    by_value = im2rec(tmp_path / "images.lst", tmp_path / "rest2", only=report.failures)
+    assert content(tmp_path, "rest") == content(tmp_path, "rest2") and by_value.num_records == 2
+    both = concatenate([report.rec_path, rest.rec_path], tmp_path / "both")
+    assert sorted(record.index for record in RecordFile(both.rec_path)) == list(range(8))
+    idx = (tmp_path / "both.idx").read_bytes()
+    (tmp_path / "both.idx").unlink()
+    build_index(both.rec_path)
+    assert (tmp_path / "both.idx").read_bytes() == idx
+
+
+def test_a_run_without_failures_removes_the_table_of_an_earlier_one(tmp_path, photos):
+    write_list(tmp_path / "images.lst", ["none.png", *PHOTOS])
+    im2rec(tmp_path / "images.lst", tmp_path / "out", root=photos, error_limit=1)
+    assert (tmp_path / "out.failures.tsv").exists()
+    write_list(tmp_path / "images.lst", PHOTOS)
+    im2rec(tmp_path / "images.lst", tmp_path / "out", root=photos)
+    assert not (tmp_path / "out.failures.tsv").exists()
+
+
+ODD = [
+    Failure(3, 7, "a\tb\\t\x1b[31m.jpg", "read", "line one\nline two\r\\"),
+    Failure(None, None, None, "list", "über \u2028 \x85 \udcff"),
+    Failure(1, 2**64 - 1, "\\x1b", "decode", ""),
+]
+
+
+def test_odd_characters_survive_the_table(tmp_path):
+    write_failures(str(tmp_path / "f.tsv"), ODD)
+    assert read_failures(tmp_path / "f.tsv") == ODD
+    assert b"\x1b" not in (tmp_path / "f.tsv").read_bytes()
+
+
+@pytest.mark.parametrize("text", ["", "line\tindex\n", "a,b\n", "line\tindex\tpath\tstage\treason\n1\t2\n"])
+def test_a_table_that_is_none(tmp_path, photos, text):
+    (tmp_path / "f.tsv").write_text(text)
+    write_list(tmp_path / "images.lst", PHOTOS)
+    with pytest.raises(ValueError, match="f.tsv|nothing"):
+        im2rec(tmp_path / "images.lst", tmp_path / "out", root=photos, only=tmp_path / "f.tsv")
+
+
+@pytest.mark.parametrize(
+    "failure, words",
+    [
+        (Failure(2, 1, "other.png", "read", "x"), "line 2 of the list has index 1"),
+        (Failure(99, 1, "a.png", "read", "x"), "line 99"),
+    ],
+)
+def test_a_table_of_another_list(tmp_path, photos, failure, words):
+    write_list(tmp_path / "images.lst", PHOTOS)
+    with pytest.raises(ValueError, match=words):
+        im2rec(tmp_path / "images.lst", tmp_path / "out", root=photos, only=[failure])
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_a_line_that_was_no_entry_may_be_mended(tmp_path, photos):
+    (tmp_path / "images.lst").write_text(f"0\t1\t{PHOTOS[0]}\nrubbish\n2\t1\t{PHOTOS[1]}\n")
+    report = im2rec(tmp_path / "images.lst", tmp_path / "out", root=photos, error_limit=1)
+    (tmp_path / "images.lst").write_text(f"0\t1\t{PHOTOS[0]}\n1\t1\t{PHOTOS[2]}\n2\t1\t{PHOTOS[1]}\n")
+    rest = im2rec(tmp_path / "images.lst", tmp_path / "rest", root=photos, only=report.failures)
+    assert [record.index for record in RecordFile(rest.rec_path)] == [1]
+
+
+@pytest.mark.parametrize("pass_through", [False, True])
+def test_too_many_pixels_fail_before_they_are_decoded(tmp_path, pass_through):
+    """A PNG of 40,000 x 40,000 white pixels, which takes a few KB and would take 5 GB."""
+    import struct
+    import zlib
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    packer = zlib.compressobj(9)
+    rows = b"".join(packer.compress(bytes(5001)) for _ in range(40_000)) + packer.flush()
+    header = struct.pack(">IIBBBBB", 40_000, 40_000, 1, 0, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    (tmp_path / "bomb.png").write_bytes(bomb)
+    write_list(tmp_path / "images.lst", ["bomb.png"])
+    with pytest.raises(ValueError, match=r"40,000 x 40,000 pixels, max_pixels allows 268,435,456"):
+        im2rec(tmp_path / "images.lst", tmp_path / "out", error_limit=None, num_workers=0, pass_through=pass_through)
+    if pass_through:
+        im2rec(tmp_path / "images.lst", tmp_path / "out", pass_through=True, max_pixels=None)
+        assert (tmp_path / "out.rec").stat().st_size > len(bomb)
+
+
+@pytest.mark.parametrize("max_pixels", [0, -1, 1.5, "many", True])
+def test_a_wrong_limit_of_pixels(tmp_path, max_pixels):
+    write_list(tmp_path / "images.lst", PHOTOS)
+    with pytest.raises((TypeError, ValueError), match="max_pixels must be"):
+        im2rec(tmp_path / "images.lst", tmp_path / "out", max_pixels=max_pixels)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, "long", True, float("nan")])
+def test_a_wrong_timeout(tmp_path, timeout):
+    write_list(tmp_path / "images.lst", PHOTOS)
+    with pytest.raises((TypeError, ValueError), match="timeout must be"):
+        im2rec(tmp_path / "images.lst", tmp_path / "out", timeout=timeout)

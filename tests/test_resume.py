@@ -1,0 +1,582 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""Runs that are interrupted and resumed: the result is that of one run, little is made twice, nothing looks whole that is not."""
+
+import json
+import os
+import random
+import signal
+import threading
+
+import cv2
+import numpy as np
+import pytest
+from helpers import children_left, wait_for
+
+from mxnet_im2rec import (
+    ErrorLimitExceeded,
+    ListChangedError,
+    ListEntry,
+    OutputError,
+    ResumeError,
+    VerifyError,
+    im2rec,
+)
+from mxnet_im2rec.journal import Journal
+from mxnet_im2rec.writer import RecordWriter
+
+NUMBER = 120
+BATCH = 16
+OLD = {"out.rec": b"old rec", "out.idx": b"old idx"}
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
+    generator = np.random.default_rng(0)
+    for number in range(NUMBER):
+        image = cv2.resize(generator.integers(0, 255, (6, 8, 3), np.uint8), (80, 60 + number % 7))
+        cv2.imwrite(str(folder / f"{number}.jpg"), image)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path, images):
+    for path in images.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    write(tmp_path, [f"{number}.jpg" for number in range(NUMBER)])
+    for name, data in OLD.items():
+        (tmp_path / name).write_bytes(data)
+    return tmp_path
+
+
+def write(folder, names):
+    lines = [f"{3 * number}\t{number % 5}\t{name}\n" for number, name in enumerate(names)]
+    (folder / "images.lst").write_text("".join(lines), "utf-8")
+
+
+class Count:
+    """A transform that counts its calls, over all processes, as bytes of a file; and may do something at one of them."""
+
+    def __init__(self, folder, turn=False):
+        self._path = str(folder / "calls")
+        self.turn = turn
+
+    def __call__(self, image):
+        with open(self._path, "ab", buffering=0) as stream:
+            stream.write(b".")
+        return image[::-1] if self.turn else image
+
+
+def calls(folder):
+    return os.path.getsize(folder / "calls") if (folder / "calls").exists() else 0
+
+
+def pack(folder, output="out", **options):
+    options = {"num_workers": 0, "batch_size": BATCH, "progress": False, **options}
+    return im2rec(folder / "images.lst", folder / output, **options)
+
+
+def in_child(function):
+    """Run in a child process that ends without any cleaning up of Python's; gives the signal or the exit code that ended it."""
+    child = os.fork()
+    if not child:
+        try:
+            function()
+        except BaseException as error:
+            os.write(2, f"{type(error).__name__}: {error}\n".encode())
+            os._exit(1)
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else -os.WEXITSTATUS(status)
+
+
+def pack_and_die(folder, at, how=signal.SIGKILL, **options):
+    """Pack in a child process, which is ended when so many entries are done."""
+
+    def progress(done, total, failed):
+        if done == at:
+            os.kill(os.getpid(), how)
+
+    ended = in_child(lambda: pack(folder, progress=progress, **options))
+    assert ended == (how if how == signal.SIGKILL else ended) != 0
+    wait_for(lambda: not children_left())
+
+
+def dataset(folder, name):
+    return (folder / f"{name}.rec").read_bytes(), (folder / f"{name}.idx").read_bytes()
+
+
+def partial_files(folder):
+    return sorted(path.name for path in folder.iterdir() if path.name.endswith(".partial"))
+
+
+def assert_old(folder):
+    assert {name: (folder / name).read_bytes() for name in OLD} == OLD
+
+
+def assert_resumed(folder, report, **options):
+    """That the result is that of a run which was never interrupted."""
+    expected = pack(folder, "expected", **options)
+    assert dataset(folder, "out") == dataset(folder, "expected")
+    assert report.failures == expected.failures
+    assert (report.num_records, report.num_bytes) == (expected.num_records, expected.num_bytes)
+    assert not partial_files(folder) and not children_left()
+
+
+@pytest.mark.parametrize("pass_through", [False, True])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_what_was_secured_is_not_made_again(folder, pass_through, how, workers):
+    options = {"num_workers": workers, "pass_through": pass_through}
+    pack_and_die(folder, 70, how, **options)
+    assert_old(folder)
+    assert partial_files(folder) == ["out.idx.partial", "out.rec.journal.partial", "out.rec.partial"]
+    report = pack(folder, resume=True, **options)
+    assert 70 - BATCH <= report.num_resumed <= 70
+    assert_resumed(folder, report, **options)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5, 16, 50])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_batch_is_made_again_at_most(folder, batch_size, workers):
+    options = {"num_workers": workers, "batch_size": batch_size, "transformations": Count(folder)}
+    pack_and_die(folder, 70, **options)
+    report = pack(folder, resume=True, **options)
+    assert calls(folder) <= NUMBER + batch_size
+    assert_resumed(folder, report, **options)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_killed_at_random_moments_until_it_is_done(folder, seed):
+    """By a thread that knows nothing of what the run is at; now and then a worker instead of the parent."""
+    random_ = random.Random(seed)
+    options = {"num_workers": random_.choice([0, 1, 2]), "pass_through": random_.random() < 0.3}
+    batch_size = random_.choice([2, 8, 16])
+    longest = 0.05
+    for _ in range(100):
+        seconds = random_.uniform(0, longest)
+        longest *= 1.2  # so that it comes to an end however slow the machine is
+
+        def run(seconds=seconds):
+            threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
+            pack(folder, resume=True, batch_size=batch_size, **options)
+
+        ended = in_child(run)
+        wait_for(lambda: not children_left())
+        if ended == 0:
+            break
+        assert ended == signal.SIGKILL
+        found = {name: (folder / name).read_bytes() for name in OLD if (folder / name).exists()}
+        assert found == OLD or found.get("out.idx") != b"old idx"
+    report = pack(folder, resume=True, batch_size=batch_size, **options)
+    assert_resumed(folder, report, **options)
+
+
+def test_random_transforms_are_the_same_after_resuming(folder):
+    from mxnet.gluon.data.vision import transforms
+
+    def options():  # another Compose, as another process would make it
+        flips = [transforms.RandomFlipLeftRight(), transforms.RandomBrightness(0.3)]
+        return {"transformations": transforms.Compose([*flips, transforms.ToTensor()]), "seed": 3, "num_workers": 1}
+
+    pack_and_die(folder, 90, **options())
+    assert_resumed(folder, pack(folder, resume=True, **options()), **options())
+
+
+def test_without_resume_it_begins_anew_and_says_so(folder, caplog):
+    pack_and_die(folder, 70)
+    caplog.clear()
+    report = pack(folder)
+    assert "64 records that an interrupted run has left are given up" in caplog.text
+    assert report.num_resumed == 0
+    assert_resumed(folder, report)
+
+
+def test_nothing_to_resume_just_runs(folder):
+    report = pack(folder, resume=True)
+    assert report.num_resumed == 0
+    assert_resumed(folder, report)
+
+
+def test_an_interruption_before_the_first_checkpoint_leaves_nothing(folder):
+    def stop(done, total, failed):
+        if done == BATCH // 2 - 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pack(folder, progress=stop)
+    assert_old(folder)
+    assert not partial_files(folder)
+
+
+def test_an_exception_leaves_what_is_secured_and_says_so(folder, caplog):
+    def stop(done, total, failed):
+        if done == 70:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pack(folder, progress=stop)
+    assert "64 records are kept" in caplog.text and "resume=True" in caplog.text
+    assert_old(folder)
+    assert_resumed(folder, pack(folder, resume=True))
+
+
+CHANGES = {
+    "quality": ({"quality": 50}, "quality was 95, is 50"),
+    "color": ({"color": 0}, "color was 1, is 0"),
+    "encoding": ({"encoding": ".png", "quality": 3}, "encoding was .jpg, is .png"),
+    "seed": ({"seed": 1}, "seed was 0, is 1"),
+    "pass_through": ({"pass_through": True}, "pass_through was False, is True"),
+    "fast_decode": ({"fast_decode": True}, "fast_decode was False, is True"),
+    "pack_labels": ({"pack_labels": False}, "pack_labels was True, is False"),
+    "max_pixels": ({"max_pixels": 10_000}, "max_pixels was 268435456, is 10000"),
+    "root": ({"root": "/"}, "root was "),
+    "transformations": ({"transformations": np.flipud}, "transformations was None, is numpy.flipud"),
+}
+
+
+@pytest.mark.parametrize("name", list(CHANGES))
+def test_another_setting_is_refused_and_leaves_what_was_there(folder, name):
+    options, words = CHANGES[name]
+    pack_and_die(folder, 70)
+    with pytest.raises(ResumeError) as caught:
+        pack(folder, resume=True, **options)
+    assert words in str(caught.value) and "begin anew" in str(caught.value)
+    assert str(caught.value).count(", is ") == len(options)
+    assert_resumed(folder, pack(folder, resume=True))
+
+
+def test_transforms_that_differ_in_an_attribute_are_refused(folder):
+    pack_and_die(folder, 70, transformations=Count(folder))
+    with pytest.raises(ResumeError, match="turn=False.*turn=True"):
+        pack(folder, resume=True, transformations=Count(folder, turn=True))
+
+
+@pytest.mark.parametrize("change", ["a line more", "a line less", "a label"])
+def test_another_list_is_refused(folder, change):
+    pack_and_die(folder, 70)
+    path = folder / "images.lst"
+    text = path.read_text()
+    changed = {
+        "a line more": text + "9999\t1\t0.jpg\n",
+        "a line less": "".join(text.splitlines(keepends=True)[:-1]),
+        "a label": text.replace("\t1\t", "\t8\t", 1),
+    }
+    path.write_text(changed[change])
+    with pytest.raises(ResumeError, match="list was"):
+        pack(folder, resume=True)
+    path.write_text(text)
+    assert_resumed(folder, pack(folder, resume=True))
+
+
+def test_entries_from_an_iterable_are_resumed_and_known_as_they_come(folder):
+    entries = [ListEntry(number, (1.0,), f"{number}.jpg") for number in range(NUMBER)]
+
+    def run(output, entries, **options):
+        return im2rec(iter(entries), folder / output, root=folder, num_workers=0, batch_size=BATCH, **options)
+
+    def stop(done, total, failed):
+        if done == 70:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    in_child(lambda: run("out", entries, progress=stop))
+    changed = [entries[0]._replace(labels=(2.0,)), *entries[1:]]
+    with pytest.raises(ResumeError, match="the list is not the one"):
+        run("out", changed, resume=True)
+    assert run("out", entries, resume=True).num_resumed == 64
+    run("expected", entries)
+    assert dataset(folder, "out") == dataset(folder, "expected")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_failures_are_listed_as_if_in_one_run(folder, workers):
+    for number in (3, 40, 41, 100):
+        (folder / f"{number}.jpg").unlink()
+    (folder / "images.lst").write_text((folder / "images.lst").read_text() + "no entry\n0\t1\ttwice.jpg\n")
+    options = {"error_limit": None, "num_workers": workers}
+    pack_and_die(folder, 70, **options)
+    report = pack(folder, resume=True, **options)
+    assert len(report.failures) == 6
+    assert_resumed(folder, report, **options)
+
+
+@pytest.mark.parametrize("pass_through", [False, True])
+@pytest.mark.parametrize("mended", [(0,), (7, 8), (63,), (0, 7, 8, 40, 63, 64)])
+def test_images_that_were_mended_are_put_in_their_place(folder, mended, pass_through):
+    bad = (0, 7, 8, 40, 63, 64, 110)
+    whole = {number: (folder / f"{number}.jpg").read_bytes() for number in bad}
+    for number in bad:
+        (folder / f"{number}.jpg").write_bytes(whole[number][:30])
+    options = {"error_limit": 6, "pass_through": pass_through}
+    with pytest.raises(ErrorLimitExceeded):
+        pack(folder, error_limit=5, pass_through=pass_through)  # which is no setting that records depend on
+    assert_old(folder)
+    for number in mended:
+        (folder / f"{number}.jpg").write_bytes(whole[number])
+    report = pack(folder, resume=True, **options)
+    assert report.num_records == NUMBER - len(bad) + len(mended)
+    assert_resumed(folder, report, **options)
+
+
+def test_a_run_that_is_killed_while_it_mends_is_resumed(folder, monkeypatch):
+    whole = (folder / "7.jpg").read_bytes()
+    (folder / "7.jpg").unlink()
+    pack_and_die(folder, 100, error_limit=None)
+    (folder / "7.jpg").write_bytes(whole)
+    original = RecordWriter.copy
+
+    def copy_and_die(self, *arguments):
+        original(self, *arguments)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(RecordWriter, "copy", copy_and_die)
+    assert in_child(lambda: pack(folder, resume=True, error_limit=None)) == signal.SIGKILL
+    monkeypatch.undo()
+    assert "out.rec.1.partial" in partial_files(folder)
+    assert_resumed(folder, pack(folder, resume=True, error_limit=None), error_limit=None)
+
+
+def test_after_mending_a_second_interruption_is_resumed_too(folder):
+    whole = (folder / "7.jpg").read_bytes()
+    (folder / "7.jpg").unlink()
+    pack_and_die(folder, 60, error_limit=None)
+    (folder / "7.jpg").write_bytes(whole)
+    pack_and_die(folder, 110, error_limit=None, resume=True)
+    assert partial_files(folder) == ["out.idx.1.partial", "out.rec.1.partial", "out.rec.journal.partial"]
+    report = pack(folder, resume=True, error_limit=None)
+    assert report.num_resumed == 104
+    assert_resumed(folder, report, error_limit=None)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("number", range(1, 8))
+def test_killed_while_it_puts_the_files_in_place(folder, monkeypatch, number, resume):
+    """At every step of it: there is never a .rec beside an .idx of another dataset, and the next run is as if none was lost."""
+    steps = []
+
+    def dying(name):
+        original = getattr(os, name)
+
+        def call(*arguments, **options):
+            if any("out." in str(each) for each in arguments):
+                steps.append(name)
+                if len(steps) == number and name:
+                    os.kill(os.getpid(), signal.SIGKILL)
+            return original(*arguments, **options)
+
+        return call
+
+    expected = pack(folder, "expected")
+    monkeypatch.setattr(RecordWriter, "_publish", publish_under(dying))
+    ended = in_child(lambda: pack(folder))
+    monkeypatch.undo()
+    assert ended in (0, signal.SIGKILL)
+    states = [dataset(folder, "expected"), tuple(OLD[name] for name in ("out.rec", "out.idx"))]
+    if (folder / "out.rec").exists() and (folder / "out.idx").exists():
+        assert dataset(folder, "out") in states
+    report = pack(folder, resume=resume)
+    assert report.num_records == expected.num_records
+    assert dataset(folder, "out") == states[0]
+    assert not partial_files(folder)
+
+
+def publish_under(dying):
+    original = RecordWriter._publish
+
+    def publish(self):
+        os.rename, os.unlink = dying("rename"), dying("unlink")
+        original(self)
+
+    return publish
+
+
+@pytest.mark.parametrize("cut", [1, 5, 40])
+def test_a_journal_that_was_cut_off_counts_as_far_as_it_goes(folder, cut):
+    pack_and_die(folder, 70)
+    path = folder / "out.rec.journal.partial"
+    path.write_bytes(path.read_bytes()[:-cut])
+    report = pack(folder, resume=True)
+    assert report.num_resumed == 56
+    assert_resumed(folder, report)
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"rubbish\n", b'{"journal": 99}\n', b"[]\n1\n", b"\xff\x00" * 40])
+def test_a_journal_that_is_none_counts_for_nothing(folder, data):
+    pack_and_die(folder, 70)
+    (folder / "out.rec.journal.partial").write_bytes(data)
+    report = pack(folder, resume=True)
+    assert report.num_resumed == 0
+    assert_resumed(folder, report)
+
+
+@pytest.mark.parametrize("where", ["rec", "idx"])
+def test_partial_files_that_are_damaged_are_refused(folder, where):
+    pack_and_die(folder, 70)
+    path = folder / f"out.{where}.partial"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 4000] = bytes(len(data[len(data) // 2 : len(data) // 2 + 4000]))
+    path.write_bytes(data)
+    with pytest.raises(ResumeError, match="damaged.*anew"):
+        pack(folder, resume=True)
+    path.write_bytes(data[:100])
+    with pytest.raises(ResumeError, match="100 bytes"):
+        pack(folder, resume=True)
+    path.unlink()
+    assert_resumed(folder, pack(folder, resume=True))
+
+
+def test_two_runs_on_one_output(folder):
+    """The second stops at once, whether it is in this process or in another, and does no harm to the first."""
+    errors = []
+
+    def try_another(done, total, failed):
+        if done == 50:
+            with pytest.raises(OutputError) as caught:
+                pack(folder)
+            errors.append(str(caught.value))
+            assert in_child(lambda: pack(folder, resume=True)) == -1
+
+    report = pack(folder, progress=try_another)
+    assert "this process is writing" in errors[0] and "out.rec" in errors[0]
+    assert_resumed(folder, report)
+
+
+def test_the_other_run_is_named(folder, capfd):
+    def try_another(done, total, failed):
+        if done == 50:
+            in_child(lambda: pack(folder))
+
+    pack(folder, progress=try_another)
+    assert f"OutputError: process {os.getpid()} on " in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("how", ["grows", "shrinks", "goes"])
+def test_a_list_that_changes_while_it_is_read(folder, how):
+    path = folder / "images.lst"
+    data = path.read_bytes()
+
+    def change(done, total, failed):
+        if done == 60:
+            if how == "goes":
+                path.unlink()
+            else:
+                path.write_bytes(data + b"99999\t1\t0.jpg\n" if how == "grows" else data[: len(data) // 2 + 3])
+
+    with pytest.raises(ListChangedError, match=r"images\.lst.* changed while it was read"):
+        pack(folder, progress=change, error_limit=None)
+    assert_old(folder)
+    assert not partial_files(folder)
+
+
+def test_a_list_that_is_touched_is_the_same(folder):
+    def touch(done, total, failed):
+        os.utime(folder / "images.lst", (done, done))
+
+    assert_resumed(folder, pack(folder, progress=touch))
+
+
+def test_an_image_that_goes_while_it_is_packed_is_a_failure(folder):
+    def remove(done, total, failed):
+        (folder / "119.jpg").unlink(missing_ok=True)
+
+    report = pack(folder, progress=remove, error_limit=1)
+    assert [each.path for each in report.failures] == ["119.jpg"]
+
+
+def test_a_dataset_that_does_not_verify_is_not_kept(folder, monkeypatch):
+    def refuse(partial_rec, partial_idx, rec_path, num_records):
+        raise VerifyError(["on purpose"], rec_path)
+
+    monkeypatch.setattr("mxnet_im2rec.pack._verify", refuse)
+    with pytest.raises(VerifyError):
+        pack(folder, verify=True)
+    assert_old(folder)
+    assert not partial_files(folder)
+
+
+@pytest.mark.parametrize("pass_through", [False, True])
+@pytest.mark.parametrize("limit", [60_000, 90_000, 250_000])
+def test_a_disk_that_was_full_is_resumed(folder, limit, pass_through):
+    def run():
+        import resource
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        try:
+            pack(folder, pass_through=pass_through)
+        except OutputError as error:
+            os._exit(7 if "is the disk full?" in str(error) else 8)
+
+    assert in_child(run) == -7
+    assert_old(folder)
+    report = pack(folder, resume=True, pass_through=pass_through)
+    assert report.num_resumed >= BATCH
+    assert_resumed(folder, report, pass_through=pass_through)
+
+
+CALLS = [("fsync", 1), ("fsync", 2), ("fsync", 4), ("fsync", 12), ("fsync", 33), ("fsync", 45), ("fsync", 48), ("fsync", 49)]
+CALLS += [("rename", number) for number in range(1, 6)] + [("unlink", 1), ("writev", 1), ("writev", 70), ("writev", 119)]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "no space left on device"), OSError(5, "input/output error"), KeyboardInterrupt()])
+@pytest.mark.parametrize(("name", "number"), CALLS)
+def test_a_call_of_the_system_that_fails_at_any_stage(folder, monkeypatch, name, number, error):
+    """Whatever fails, and when: the old dataset or the new one is in place, and the next run comes to the same end."""
+    original, made = getattr(os, name), []
+
+    def failing(*arguments, **options):
+        made.append(name)
+        if len(made) == number:
+            raise error
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(os, name, failing)
+    expected_error = OutputError if isinstance(error, OSError) else KeyboardInterrupt
+    try:
+        pack(folder, pass_through=True)
+    except expected_error:
+        monkeypatch.undo()
+        assert_old(folder)
+    monkeypatch.undo()
+    assert len(made) >= number or name in ("rename", "unlink", "fsync")
+    report = pack(folder, resume=True, pass_through=True)
+    assert_resumed(folder, report, pass_through=True)
+
+
+@pytest.mark.parametrize("signal_", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_all_processes_ended_at_once(folder, signal_):
+    """As a terminal does it, or the system when it goes down: parent and workers get the signal."""
+
+    def progress(done, total, failed):
+        if done == 70:
+            os.killpg(0, signal_)
+
+    def run():
+        os.setpgid(0, 0)
+        pack(folder, progress=progress, num_workers=2)
+
+    assert in_child(run) != 0
+    wait_for(lambda: not children_left())
+    assert_old(folder)
+    assert_resumed(folder, pack(folder, resume=True, num_workers=2))
+
+
+def test_the_journal_is_lines_of_json(folder):
+    pack_and_die(folder, 70)
+    lines = [json.loads(line) for line in (folder / "out.rec.journal.partial").read_text().splitlines()]
+    assert lines[0]["settings"]["quality"] == "95"
+    assert lines[-1]["checkpoint"]["records"] == 64
+
+
+def test_a_journal_whose_owner_removes_it_meanwhile_is_made_anew(tmp_path):
+    path = str(tmp_path / "out.rec.journal.partial")
+    first, second = Journal(path), Journal(path)
+    first.open()
+    with pytest.raises(OutputError, match="this process"):
+        second.open()
+    first.remove()
+    first.close()
+    second.open()
+    assert os.path.exists(path)
+    second.close()
