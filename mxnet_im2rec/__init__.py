@@ -17,41 +17,50 @@ from typing import TYPE_CHECKING, Any, List
 from . import mxnet_compat as _mxnet_compat
 
 if TYPE_CHECKING:
+    from .concat import concatenate
     from .contact import contact_sheet
     from .errors import (
         EmptyDatasetError,
         ErrorLimitExceeded,
         Im2RecError,
         ImageError,
+        ListChangedError,
         ListLineError,
         MXNetUnavailableError,
         OutputError,
         RecordFormatError,
+        ResumeError,
         TransformResultError,
         VerifyError,
         WorkerDiedError,
     )
     from .findings import Problem, VerifyReport
+    from .listcheck import CheckReport, Finding, check_list
     from .listfile import LabelPrecisionWarning, ListEntry
+    from .listmaker import ListReport, make_list
     from .pack import im2rec
     from .reader import Record, RecordFile
     from .repair import ExtractReport, LostRange, SalvageReport, build_index, extract, salvage
     from .report import Failure, PackReport
-    from .summary import Summary, summarize
+    from .summary import RecordSize, Summary, summarize
     from .verification import verify
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CheckReport",
     "EmptyDatasetError",
     "ErrorLimitExceeded",
     "ExtractReport",
     "Failure",
+    "Finding",
     "Im2RecError",
     "ImageError",
     "LabelPrecisionWarning",
+    "ListChangedError",
     "ListEntry",
     "ListLineError",
+    "ListReport",
     "LostRange",
     "MXNetUnavailableError",
     "OutputError",
@@ -60,6 +69,8 @@ __all__ = [
     "Record",
     "RecordFile",
     "RecordFormatError",
+    "RecordSize",
+    "ResumeError",
     "SalvageReport",
     "Summary",
     "TransformResultError",
@@ -68,9 +79,12 @@ __all__ = [
     "WorkerDiedError",
     "__version__",
     "build_index",
+    "check_list",
+    "concatenate",
     "contact_sheet",
     "extract",
     "im2rec",
+    "make_list",
     "salvage",
     "summarize",
     "verify",
@@ -78,8 +92,14 @@ __all__ = [
 
 _HOMES = {
     "im2rec": "pack",
+    "concatenate": "concat",
     "ListEntry": "listfile",
     "LabelPrecisionWarning": "listfile",
+    "CheckReport": "listcheck",
+    "Finding": "listcheck",
+    "check_list": "listcheck",
+    "ListReport": "listmaker",
+    "make_list": "listmaker",
     "Failure": "report",
     "PackReport": "report",
     "Record": "reader",
@@ -90,6 +110,7 @@ _HOMES = {
     "build_index": "repair",
     "extract": "repair",
     "salvage": "repair",
+    "RecordSize": "summary",
     "Summary": "summary",
     "summarize": "summary",
     "contact_sheet": "contact",

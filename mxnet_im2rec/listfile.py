@@ -1,6 +1,7 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""The image list: ListEntry, and a .lst file or an iterable of entries to a stream of checked ones. Opens no image.
+"""The image list: ListEntry, and a .lst file or an iterable of entries to a stream of checked ones; an entry to a line. Opens no
+image.
 
 A line is ``index <tab> label [<tab> label ...] <tab> path``. Without a tab white space separates, and what follows the numbers
 is the path. A line that is no entry becomes a Failure in the stream, so that nothing is lost on the way.
@@ -52,9 +53,12 @@ class LabelPrecisionWarning(UserWarning):
 Entries = Iterator[Union[ListEntry, Failure]]
 
 _INTEGER = re.compile(r"[0-9]+")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _TOKEN = re.compile(r"\s*(\S+)")
 _BOM = b"\xef\xbb\xbf"
+_NOT_IN_A_PATH = re.compile("[\t\n\r\ud800-\udfff]")
+_NAMES = {"\t": "a tab", "\n": "a line feed", "\r": "a carriage return"}
+_ON_AN_EARLIER_LINE = "was on an earlier line; give every image an index of its own"
 _EXACT_INTEGERS = 2**24  # up to here float32 holds every integer; beyond 2**64 a label is a measure, not a number of something
 
 
@@ -136,6 +140,61 @@ def _check_label(value: float, found: str, index: int, path: str) -> float:
     return value
 
 
+def why_unlistable(path: str) -> Optional[str]:
+    """Why no line of a .lst gives this path back to every reader; None if a line does.
+
+    Examples
+    --------
+    >>> why_unlistable('a\\tb.jpg')
+    'it has a tab in it, which ends a field of the list'
+    """
+    found = _NOT_IN_A_PATH.search(path)
+    if found is not None and found.group() not in _NAMES:
+        return "it is not UTF-8, in which lists are written"
+    if found is not None:
+        return f"it has {_NAMES[found.group()]} in it, which ends a {'field' if found.group() == chr(9) else 'line'} of the list"
+    if not path:
+        return "it is empty"
+    if path != path.strip():
+        return "it begins or ends with a blank, which readers of lists take away"
+    return None
+
+
+def format_line(entry: ListEntry) -> str:
+    """Write an entry as a line of a .lst; :func:`parse_line` gives the same entry back.
+
+    Parameters
+    ----------
+    entry : ListEntry
+        Its index and labels are taken as they are.
+
+    Returns
+    -------
+    str
+        The line, without its end. Whole labels are written without a point: MXNet's own tools write ``%f``, six zeros that say
+        nothing, and every reader takes the shorter form just as well. Other labels have as many digits as they need.
+
+    Raises
+    ------
+    ListLineError
+        If no line can carry the path; it says why.
+
+    Examples
+    --------
+    >>> format_line(ListEntry(5, (1.0, 0.25), 'my photos/a b.jpg'))
+    '5\\t1\\t0.25\\tmy photos/a b.jpg'
+    """
+    reason = why_unlistable(entry.path)
+    if reason is not None:
+        raise ListLineError(f"the path {entry.path!r} cannot stand in a list: {reason}", entry.index, entry.path)
+    labels = "\t".join([_format_label(float(label)) for label in entry.labels])
+    return f"{entry.index}\t{labels}\t{entry.path}"
+
+
+def _format_label(label: float) -> str:
+    return f"{label:.0f}" if abs(label) < 2**53 and label.is_integer() else repr(label)
+
+
 def _check_entry(entry: ListEntry, position: int) -> ListEntry:
     """A user's own entry, made the same as a parsed one."""
     if not isinstance(entry, ListEntry):
@@ -165,7 +224,7 @@ def _check_entry(entry: ListEntry, position: int) -> ListEntry:
     return ListEntry(index, checked, path, position if entry.line is None else entry.line)
 
 
-def read_list(list_file: Union[str, os.PathLike, Iterable[ListEntry]], pack_labels: bool = True) -> Entries:
+def read_list(list_file: Union[str, os.PathLike, Iterable[ListEntry]], pack_labels: bool = True, warn: bool = True) -> Entries:
     """Stream the entries of a list, checked.
 
     Parameters
@@ -174,6 +233,8 @@ def read_list(list_file: Union[str, os.PathLike, Iterable[ListEntry]], pack_labe
         A .lst file in UTF-8, with or without BOM; blank lines and lines that start with ``#`` are passed over.
     pack_labels : bool
         Whether every label counts; False keeps the first alone.
+    warn : bool
+        Whether to warn of a label that loses exactness.
 
     Yields
     ------
@@ -187,9 +248,9 @@ def read_list(list_file: Union[str, os.PathLike, Iterable[ListEntry]], pack_labe
     """
     if isinstance(list_file, (str, os.PathLike)):
         with open(list_file, "rb") as stream:
-            yield from _check_stream(_parse_stream(stream), pack_labels)
+            yield from _check_stream(_parse_stream(stream), pack_labels, warn)
     else:
-        yield from _check_stream(_take_entries(list_file), pack_labels)
+        yield from _check_stream(_take_entries(list_file), pack_labels, warn)
 
 
 def _lines(stream: BinaryIO) -> Iterator[Tuple[int, bytes]]:
@@ -222,16 +283,16 @@ def _take_entries(entries: Iterable[ListEntry]) -> Entries:
             yield Failure(line, error.index, error.path, "list", str(error))
 
 
-def _check_stream(entries: Entries, pack_labels: bool) -> Entries:
+def _check_stream(entries: Entries, pack_labels: bool, warn: bool) -> Entries:
     """What holds for the list as a whole: an index occurs once; a label that loses exactness is told of, once."""
     seen = IndexSet()
-    warned = False
+    warned = not warn
     for entry in entries:
         if isinstance(entry, Failure):
             yield entry
             continue
         if not seen.add(entry.index):
-            reason = f"the index {entry.index} was on an earlier line; give every image an index of its own"
+            reason = f"the index {entry.index} {_ON_AN_EARLIER_LINE}"
             yield Failure(entry.line, entry.index, entry.path, "list", reason)
             continue
         if not pack_labels:
@@ -241,9 +302,25 @@ def _check_stream(entries: Entries, pack_labels: bool) -> Entries:
         yield entry
 
 
+def is_duplicate(failure: Failure) -> bool:
+    """Whether this failure of :func:`read_list` stands for an index that was there before."""
+    return failure.stage == "list" and failure.reason.endswith(_ON_AN_EARLIER_LINE)
+
+
+def is_inexact(label: float) -> bool:
+    """Whether a label is an integer that float32 does not hold exactly.
+
+    Examples
+    --------
+    >>> is_inexact(2.0**24), is_inexact(2.0**24 + 1)
+    (False, True)
+    """
+    return _EXACT_INTEGERS < abs(label) < 2**64 and label.is_integer() and as_float32(label) != label
+
+
 def _warn_if_inexact(entry: ListEntry) -> bool:
     for label in entry.labels:
-        if _EXACT_INTEGERS < abs(label) < 2**64 and label.is_integer() and as_float32(label) != label:
+        if is_inexact(label):
             warnings.warn(
                 f"line {entry.line}: the label {label:.0f} becomes {as_float32(label):.0f}: RecordIO stores labels as float32, "
                 f"which holds every integer only up to 2**24. This is told once; later labels may be concerned too.",
