@@ -102,11 +102,13 @@ def _frame_size(segments: Dict[int, Buffer]) -> Optional[Size]:
 
 def _jpeg_orientation(app1: Buffer) -> int:
     """The EXIF orientation, 1 to 8; from 5 on, rows and columns change places."""
-    if not app1:
-        return 1
+    return _orientation(app1[2 + len(_EXIF) :]) if app1 else 1
+
+
+def _orientation(tiff: Buffer) -> int:
     try:
-        return read_tiff_tags(app1[2 + len(_EXIF) :]).get("orientation", [1])[0]
-    except struct.error:  # damaged EXIF; OpenCV passes it over too
+        return read_tiff_tags(tiff, {274: "orientation"}).get("orientation", [1])[0]
+    except struct.error:  # it is damaged; OpenCV passes it over too
         return 1
 
 
@@ -333,7 +335,7 @@ def _tiff_size(data: Buffer) -> Optional[Size]:
     if "height" not in tags or "width" not in tags:
         return None
     size = tags["height"][0], tags["width"][0]
-    return size[::-1] if tags.get("orientation", [1])[0] in _TURNED else size
+    return size[::-1] if _orientation(data) in _TURNED else size
 
 
 def _gif_size(data: Buffer) -> Optional[Size]:
@@ -356,7 +358,7 @@ def _webp_size(data: Buffer) -> Optional[Size]:
     return None
 
 
-_TIFF_SIZE_NAMES = {256: "width", 257: "height", 274: "orientation"}
+_TIFF_SIZE_NAMES = {256: "width", 257: "height"}
 _TURNED = range(5, 9)  # the orientations that make rows of columns
 
 _SIZES: Dict[str, Callable[[Buffer], Optional[Size]]] = {

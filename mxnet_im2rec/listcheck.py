@@ -32,7 +32,7 @@ from typing import (
     Union,
 )
 
-from . import imagefile
+from . import arguments, imagefile
 from .errors import ImageError
 from .framing import MAX_LENGTH
 from .header import as_float32
@@ -245,12 +245,9 @@ def check_list(
     if not isinstance(list_file, (str, os.PathLike, Iterable)) or isinstance(list_file, bytes):
         raise TypeError(f"list_file must be a path or an iterable of ListEntry, not {list_file!r}")
     for name, value in (("pack_labels", pack_labels), ("pass_through", pass_through)):
-        if value not in (True, False):
-            raise TypeError(f"{name} must be True or False, not {value!r}")
-    if max_pixels is not None and (isinstance(max_pixels, bool) or not isinstance(max_pixels, int) or max_pixels < 1):
-        raise ValueError(f"max_pixels must be None or a whole number of at least 1, not {max_pixels!r}")
-    if isinstance(num_threads, bool) or not isinstance(num_threads, int) or num_threads < 1:
-        raise ValueError(f"num_threads must be a whole number of at least 1, not {num_threads!r}")
+        arguments.flag(name, value)
+    max_pixels = None if max_pixels is None else arguments.whole_number("max_pixels", max_pixels, 1)
+    num_threads = arguments.whole_number("num_threads", num_threads, 1)
     if not (progress is None or callable(progress)):
         raise TypeError(f"progress must be None or callable, not {progress!r}")
     list_name = os.fspath(list_file) if isinstance(list_file, (str, os.PathLike)) else None

@@ -24,6 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, Union
 
+from . import arguments
 from .errors import EmptyDatasetError, OutputError
 from .listfile import ListEntry, format_line, why_unlistable
 
@@ -186,12 +187,9 @@ def make_list(
     started = time.monotonic()
     extensions = _check_extensions(exts)
     train_ratio, test_ratio = _check_ratios(train_ratio, test_ratio)
-    chunks, seed = _whole_number("chunks", chunks), _whole_number("seed", seed)
-    if chunks < 1:
-        raise ValueError(f"chunks must be at least 1, not {chunks}")
+    chunks, seed = arguments.whole_number("chunks", chunks, 1), arguments.whole_number("seed", seed)
     for name, value in (("recursive", recursive), ("shuffle", shuffle), ("stratify", stratify)):
-        if value not in (True, False):
-            raise TypeError(f"{name} must be True or False, not {value!r}")
+        arguments.flag(name, value)
     if not (progress is None or callable(progress)):
         raise TypeError(f"progress must be None or callable, not {progress!r}")
     root, prefix = _check_root(root), _check_prefix(prefix)
@@ -558,12 +556,6 @@ def _text(name: str, path: _Path) -> str:
     if not isinstance(text, str):
         raise TypeError(f"{name} must be a str or a PathLike of str, not {path!r}")
     return text
-
-
-def _whole_number(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} must be a whole number, not {value!r}")
-    return int(value)
 
 
 def _why_none(tree: _Tree, extensions: Iterable[str]) -> str:

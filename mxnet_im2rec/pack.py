@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import numbers
 import os
 import time
 from contextlib import ExitStack
@@ -15,8 +14,7 @@ from importlib import metadata
 from itertools import chain, islice
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
-from . import imagefile, images
-from .cpus import usable_cpus
+from . import arguments, imagefile, images
 from .errors import EmptyDatasetError, ErrorLimitExceeded, ListChangedError, RecordFormatError, ResumeError
 from .failures import pick, read_failures, write_failures
 from .fingerprint import ListDigest, ListWatch, describe
@@ -181,25 +179,24 @@ def im2rec(
     rec_path, idx_path = _output_paths(output_path, list_file)
     options: Dict[str, Any] = {
         "root": _root_folder(root, list_file),
-        "seed": _whole_number("seed", seed, None),
+        "seed": arguments.whole_number("seed", seed),
         "color": color,
         "encoding": encoding,
         "quality": quality,
-        "pass_through": _flag("pass_through", pass_through),
-        "fast_decode": _flag("fast_decode", fast_decode),
-        "max_pixels": None if max_pixels is None else _whole_number("max_pixels", max_pixels, 1),
+        "pass_through": arguments.flag("pass_through", pass_through),
+        "fast_decode": arguments.flag("fast_decode", fast_decode),
+        "max_pixels": None if max_pixels is None else arguments.whole_number("max_pixels", max_pixels, 1),
     }
     packer = Packer(transformations=transformations, **options)
-    num_workers = _resolve_workers(num_workers, packer.pass_through)
-    batch_size = _whole_number("batch_size", batch_size, 1)
+    num_workers = arguments.workers(num_workers, needs_processes=not packer.pass_through)
+    batch_size = arguments.whole_number("batch_size", batch_size, 1)
     if error_limit is not None:
-        error_limit = _whole_number("error_limit", error_limit, 0)
+        error_limit = arguments.whole_number("error_limit", error_limit, 0)
     if not (progress is None or isinstance(progress, bool) or callable(progress)):
         raise TypeError(f"progress must be None, True, False or callable, not {progress!r}")
-    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, numbers.Real) or not timeout > 0):
-        raise ValueError(f"timeout must be None or more than 0 seconds, not {timeout!r}")
-    verify, resume = _flag("verify", verify), _flag("resume", resume)
-    entries = read_list(list_file, _flag("pack_labels", pack_labels))
+    timeout = None if timeout is None else arguments.seconds("timeout", timeout)
+    verify, resume = arguments.flag("verify", verify), arguments.flag("resume", resume)
+    entries = read_list(list_file, arguments.flag("pack_labels", pack_labels))
     failed_before = read_failures(only) if isinstance(only, (str, os.PathLike)) else only
     if failed_before is not None:
         entries = pick(entries, failed_before)
@@ -360,22 +357,6 @@ def _versions() -> Dict[str, str]:
     return {"mxnet": mxnet, "opencv": images.cv2.__version__}
 
 
-def _resolve_workers(num_workers: Optional[int], pass_through: bool) -> int:
-    is_daemon = multiprocessing.current_process().daemon  # which may not have children
-    if num_workers is None:
-        return 0 if pass_through or is_daemon else max(usable_cpus() - 1, 1)
-    num_workers = _whole_number("num_workers", num_workers, 0)
-    if num_workers and is_daemon and not pass_through:
-        raise ValueError("this is a daemonic process, which may not have worker processes; give num_workers=0")
-    return num_workers
-
-
-def _flag(name: str, value: Any) -> bool:
-    if value not in (True, False):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
-    return bool(value)
-
-
 def _verify(partial_rec: str, partial_idx: str, rec_path: str, num_records: int) -> None:
     """Verify what was written, under the name that it is to have."""
     report = verify_dataset(partial_rec, idx_path=partial_idx, num_records=num_records)
@@ -447,14 +428,6 @@ def _root_folder(root: Union[None, str, os.PathLike], list_file: Any) -> str:
     if not os.path.isdir(folder):
         raise NotADirectoryError(f"root {folder!r} is no folder")
     return folder
-
-
-def _whole_number(name: str, value: Any, least: Optional[int]) -> int:
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} must be a whole number, not {value!r}")
-    if least is not None and value < least:
-        raise ValueError(f"{name} must be at least {least}, not {value}")
-    return int(value)
 
 
 def _count(list_file: Any, only: Optional[Sequence[Failure]]) -> Optional[int]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import numbers
 import os
 import queue
 import shutil
@@ -25,8 +24,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Union
 
 import numpy as np
 
-from . import images
-from .cpus import usable_cpus
+from . import arguments, images
 from .errors import WorkerDiedError
 from .findings import Findings, VerifyReport
 from .listfile import ListEntry, read_list
@@ -127,19 +125,17 @@ def verify(
         raise ValueError("root is the folder of the list's images; give list_file too")
     if transformations is not None and root is None:
         raise ValueError("transformations are run on the sources, to compare; give list_file and root too")
-    seed = _whole_number("seed", seed, None)
+    seed = arguments.whole_number("seed", seed)
     if not isinstance(color, (int, np.integer)) or color not in (1, 0, -1):
         raise ValueError(f"color must be 1 (RGB), 0 (grey) or -1 (as stored), not {color!r}")
-    pack_labels, fast_decode = _flag("pack_labels", pack_labels), _flag("fast_decode", fast_decode)
-    min_psnr = _number("min_psnr", min_psnr)
+    pack_labels, fast_decode = arguments.flag("pack_labels", pack_labels), arguments.flag("fast_decode", fast_decode)
+    min_psnr = arguments.number("min_psnr", min_psnr)
     if min_psnr < 0:
         raise ValueError(f"min_psnr must be at least 0 dB, not {min_psnr!r}")
-    num_workers = _resolve_workers(num_workers)
+    num_workers = arguments.workers(num_workers)
     if num_records is not None:
-        num_records = _whole_number("num_records", num_records, 0)
-    timeout = _number("timeout", timeout)
-    if timeout <= 0:
-        raise ValueError(f"timeout must be more than 0 seconds, not {timeout!r}")
+        num_records = arguments.whole_number("num_records", num_records, 0)
+    timeout = arguments.seconds("timeout", timeout)
     check = None
     if root is not None and pixels != "none":
         check = SourceCheck(path, root, transformations, seed=seed, color=int(color), fast_decode=fast_decode)
@@ -202,38 +198,6 @@ def _check_list_file(list_file: Any) -> None:
             return
     if isinstance(list_file, (bytes, ListEntry)) or not isinstance(list_file, IterableABC):
         raise TypeError(f"list_file must be a path or an iterable of ListEntry, not {list_file!r:.200}")
-
-
-def _whole_number(name: str, value: Any, least: Optional[int]) -> int:
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} must be a whole number, not {value!r}")
-    if least is not None and value < least:
-        raise ValueError(f"{name} must be at least {least}, not {value}")
-    return int(value)
-
-
-def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a number, not {value!r}")
-    if value != value:
-        raise ValueError(f"{name} is NaN; give a number")
-    return float(value)
-
-
-def _flag(name: str, value: Any) -> bool:
-    if not isinstance(value, (int, np.bool_)) or value not in (True, False):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
-    return bool(value)
-
-
-def _resolve_workers(num_workers: Optional[int]) -> int:
-    is_daemon = multiprocessing.current_process().daemon  # which may not have children by multiprocessing
-    if num_workers is None:
-        return 0 if is_daemon else max(usable_cpus() - 1, 1)
-    num_workers = _whole_number("num_workers", num_workers, 0)
-    if num_workers and is_daemon:
-        raise ValueError("this is a daemonic process, which may not have worker processes; give num_workers=0")
-    return num_workers
 
 
 def _check_sources(
