@@ -202,7 +202,7 @@ def test_the_report_reads_well_and_raises(tmp_path):
         ({"pack_labels": None}, TypeError, "pack_labels must be True or False"),
         ({"fast_decode": "yes"}, TypeError, "fast_decode must be True or False"),
         ({"min_psnr": "20"}, TypeError, "min_psnr must be a number"),
-        ({"min_psnr": float("nan")}, ValueError, "min_psnr is NaN"),
+        ({"min_psnr": float("nan")}, ValueError, "min_psnr must be a number, not nan"),
         ({"min_psnr": -1}, ValueError, "min_psnr must be at least 0"),
         ({"num_workers": -1}, ValueError, "num_workers must be at least 0"),
         ({"num_workers": 1.0}, TypeError, "num_workers must be a whole number"),
