@@ -22,8 +22,9 @@ setup(
     author="the mxnet_im2rec authors",
     license="Apache-2.0",
     license_files=["LICENSE", "NOTICE"],
-    packages=["mxnet_im2rec"],
+    packages=["mxnet_im2rec", "mxnet_im2rec.cli"],
     package_data={"mxnet_im2rec": ["py.typed"]},
+    entry_points={"console_scripts": ["im2rec = mxnet_im2rec.cli.main:main", "im2rec.py = mxnet_im2rec.cli.legacy:main"]},
     python_requires=">=3.8",
     install_requires=[
         "mxnet>=1.9.1",
@@ -34,6 +35,7 @@ setup(
         "opencv-python>=4.5",
         "tqdm>=4.40",
         "cloudpickle>=2.0",
+        "click>=8.0",
     ],
     extras_require={
         "demo": photos,

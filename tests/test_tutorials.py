@@ -3,6 +3,8 @@
 """What the documents show works: their code runs, as plain scripts in a folder of real photos, and their links lead somewhere.
 
 The blocks that open with "python" behind the fence are one script together; one with "python script" is a script of its own.
+Those with "console" are sessions: what stands behind "$ " is run by bash, after the scripts, and what it prints must be what
+follows, but for times, sizes and the folder, which the documents call /data.
 """
 
 import os
@@ -25,6 +27,22 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *TUTORIALS])
 PHOTOS = ["coffee.png", "coins.png", "grass.png", "hubble_deep_field.jpg", "moon.png", "motorcycle_left.png", "rocket.jpg"]
 SECONDS = 150
 
+CLASSES = {
+    "everyday": ["coffee.png", "coins.png"],
+    "space": ["hubble_deep_field.jpg", "moon.png", "rocket.jpg"],
+    "texture": ["brick.png", "grass.png"],
+}
+
+_MARK = "-- end of this command --"
+_MASKED = [
+    (re.compile(r"\bin [\d.]+ s\b( \([\d,]+ a second\))?"), "in # s"),
+    (re.compile(r"[\d.,]+ (bytes|KiB|MiB)"), "# bytes"),
+    (re.compile(r'("seconds": )[\d.e-]+'), r"\1#"),
+    (re.compile(r'("num_bytes": )\d+'), r"\1#"),
+    (re.compile(r"\bbytes [\d,]+ to [\d,]+: .*"), "bytes # to #"),
+    (re.compile(r"[\d.]+ dB"), "# dB"),
+    (re.compile(r" +"), " "),  # columns are as wide as the sizes in them
+]
 _FENCE = re.compile(r"^```(.*)$")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ +(.*)$")
@@ -61,6 +79,65 @@ def make_scripts(text: str) -> List[str]:
             assert not language.startswith("py"), f"line {first - 1}: {language!r} is not run by any test"
     assert any(map(str.strip, together)), "there is no code to run"
     return ["\n".join(together) + "\n", *alone]
+
+
+def read_sessions(text: str) -> List[Tuple[int, str, str]]:
+    """Every command of the sessions: the number of its line, the command, and what it prints. "> " continues a command."""
+    commands: List[Tuple[int, str, str]] = []
+    for language, first, lines in read_blocks(text):
+        if language != "console":
+            continue
+        assert lines[0].startswith("$ "), f"line {first}: a session begins with a command"
+        for number, line in enumerate(lines, first):
+            if line.startswith("$ "):
+                commands.append((number, line[2:], ""))
+            elif line.startswith("> ") or line == ">":
+                assert not commands[-1][2], f"line {number}: a command goes on behind its output"
+                commands[-1] = (commands[-1][0], f"{commands[-1][1]}\n{line[2:]}", "")
+            else:
+                commands[-1] = (*commands[-1][:2], commands[-1][2] + line + "\n")
+    return commands
+
+
+def run_sessions(text: str, folder: Path) -> List[Tuple[int, str, str, str]]:
+    """Run the commands in one bash; of each the number of its line, itself, what it should print and what it did."""
+    commands = read_sessions(text)
+    if not commands:
+        return []
+    programs = folder.parent / f"{folder.name}_bin"
+    programs.mkdir()
+    for name, module in (("im2rec", "mxnet_im2rec"), ("im2rec.py", "mxnet_im2rec.cli.legacy")):
+        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n', "utf-8")
+        (programs / name).chmod(0o755)
+    home = str(Path(mxnet_im2rec.__file__).resolve().parents[1])
+    paths = {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": home, "OMP_NUM_THREADS": "1"}
+    script = "".join(f"{command}\n_code=$?\necho '{_MARK}'\n(exit $_code)\n" for _, command, _ in commands)
+    process = subprocess.run(
+        ["bash", "-c", script],
+        cwd=str(folder),
+        env={**os.environ, **paths},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=SECONDS,
+    )
+    output = process.stdout.decode("utf-8", "replace").replace(str(folder.resolve()), "/data")
+    output = "".join(line for line in output.splitlines(True) if not line.startswith("libpng warning"))
+    outputs = output.split(f"{_MARK}\n")
+    assert len(outputs) == len(commands) + 1, output
+    return [(*command, printed) for command, printed in zip(commands, outputs)]
+
+
+def mask(text: str) -> str:
+    """The text without what differs from one machine, and one run, to the next."""
+    for pattern, instead in _MASKED:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def check_sessions(document: Path, folder: Path) -> None:
+    for number, command, expected, printed in run_sessions(document.read_text("utf-8"), folder):
+        assert mask(printed) == mask(expected), f"{document.name}, line {number}: {command}\n{printed}"
 
 
 def read_links(text: str) -> List[str]:
@@ -106,12 +183,13 @@ def run_document(document: Path, folder: Path) -> str:
 
 
 def test_there_are_tutorials():
-    assert [path.name for path in TUTORIALS] == ["im2rec.md", "verify_and_inspect.md"]
+    assert [path.name for path in TUTORIALS] == ["command_line.md", "im2rec.md", "verify_and_inspect.md"]
 
 
 @pytest.mark.parametrize("document", TUTORIALS, ids=lambda path: path.name)
 def test_tutorial_runs(document, tmp_path):
     run_document(document, tmp_path)
+    check_sessions(document, tmp_path)
     assert list(tmp_path.glob("*.rec"))
 
 
@@ -125,6 +203,18 @@ def test_readme_runs(tmp_path):
     run_document(ROOT / "README.md", tmp_path)
     assert len((tmp_path / "images_rec.idx").read_text().splitlines()) == len(PHOTOS)
     assert (tmp_path / "images_rec.rec").stat().st_size > 0
+
+
+def test_readme_session_is_real(tmp_path):
+    source = Path(skimage.data.__file__).parent
+    for name, photos in CLASSES.items():
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for photo in photos:
+            shutil.copyfile(source / photo, tmp_path / "photos" / name / photo)
+    text = (ROOT / "README.md").read_text("utf-8")
+    words = [command.split()[1] for _, command, _ in read_sessions(text)]
+    assert words == ["list", "check", "pack", "view"]
+    check_sessions(ROOT / "README.md", tmp_path)
 
 
 def test_readme_opens_with_demo_and_test():
@@ -168,6 +258,17 @@ def test_a_failing_block_is_noticed(tmp_path):
     document.write_text("# A\n\n```python\nx = 1\n```\n\nText.\n\n```python\nassert x == 2, 'found out'\n```\n", "utf-8")
     with pytest.raises(AssertionError, match=r"line 10(.|\n)*found out"):
         run_document(document, tmp_path)
+
+
+def test_a_session_that_is_not_true_is_noticed(tmp_path):
+    document = tmp_path / "document.md"
+    session = "$ printf '%s\\n' one \\\n> two\none\ntwo\n$ false\n$ echo $?\n{}\n"
+    document.write_text(f"# A\n\n```console\n{session.format(1)}```\n", "utf-8")
+    check_sessions(document, tmp_path)
+    shutil.rmtree(f"{tmp_path}_bin")
+    document.write_text(f"# A\n\n```console\n{session.format(0)}```\n", "utf-8")
+    with pytest.raises(AssertionError, match=r"line 9: echo"):
+        check_sessions(document, tmp_path)
 
 
 @pytest.mark.parametrize(

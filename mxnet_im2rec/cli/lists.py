@@ -1,0 +1,101 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""``im2rec list`` and ``im2rec check``: what comes before packing."""
+
+from __future__ import annotations
+
+from typing import Any, Optional, Tuple
+
+import click
+
+from .common import FAILED, FOLDER, INPUT, OK, OUTPUT, at_work, json_option, show, verbosity_options
+
+_RATIO = click.FloatRange(0, 1)
+
+
+@click.command("list", short_help="Make lists of the images in a folder.")
+@click.argument("root", metavar="ROOT", type=FOLDER)
+@click.argument("prefix", metavar="PREFIX", type=OUTPUT)
+@click.option(
+    "--recursive/--flat",
+    default=True,
+    show_default=True,
+    help="Each folder of images is a class, or only those in ROOT itself are taken, as one class.",
+)
+@click.option("--exts", multiple=True, metavar="EXT,EXT", help="The extensions of images, such as .jpg,.png; may be repeated.")
+@click.option(
+    "--train-ratio", type=_RATIO, default=1.0, show_default=True, help="The share of PREFIX_train.lst; 1: PREFIX.lst alone."
+)
+@click.option(
+    "--test-ratio",
+    type=_RATIO,
+    default=0.0,
+    show_default=True,
+    help="The share of PREFIX_test.lst; what remains is PREFIX_val.lst.",
+)
+@click.option("--chunks", type=click.IntRange(min=1), default=1, show_default=True, help="Into how many lists to divide them.")
+@click.option("--shuffle/--no-shuffle", default=True, show_default=True, help="Put the images in random order.")
+@click.option("--seed", type=int, default=100, show_default=True, help="Of the random order.")
+@click.option("--stratify", is_flag=True, help="Divide every class by the ratios, not only the whole.")
+@click.option(
+    "--labels",
+    type=INPUT,
+    metavar="FILE",
+    help="The numbers of the classes: a table as this command writes it, or a name a line.",
+)
+@json_option
+@verbosity_options
+def list_(root: str, prefix: str, exts: Tuple[str, ...], **options: Any) -> int:
+    """Make PREFIX.lst of the images under ROOT, with each folder as a class, and PREFIX_classes.txt, the table of the classes.
+
+    With ratios there are several lists, PREFIX_train.lst, PREFIX_val.lst, PREFIX_test.lst; with chunks PREFIX_0.lst,
+    PREFIX_1.lst, ... The paths in them are relative to ROOT: give it to `check` and `pack` as --root.
+
+    The exit code is 1 if an image had to be left out, such as one whose name has a line feed in it.
+
+    \b
+    Examples:
+      im2rec list photos photos
+      im2rec list photos photos --train-ratio 0.8 --test-ratio 0.1 --stratify
+      im2rec list photos photos --flat --exts .jpg,.png --no-shuffle
+    """
+    from ..listmaker import make_list
+
+    if exts:
+        options["exts"] = [each for part in exts for each in part.replace(",", " ").split()]
+    with at_work(root, "images") as progress:
+        report = make_list(root, prefix, progress=progress, **options)
+    show(report, ok=not report.left_out)
+    return FAILED if report.left_out else OK
+
+
+@click.command(short_help="Find what is wrong with a list before packing it.")
+@click.argument("list_file", metavar="LIST", type=INPUT)
+@click.option("--root", type=FOLDER, help="The folder of the images; by default the list's own.")
+@click.option("--no-pack-labels", is_flag=True, help="As it shall be packed with.")
+@click.option("--pass-through", is_flag=True, help="As it shall be packed with.")
+@click.option("--threads", type=click.IntRange(min=1), default=4, show_default=True, help="How many files to look at at once.")
+@json_option
+@verbosity_options
+def check(list_file: str, root: Optional[str], no_pack_labels: bool, threads: int, **options: Any) -> int:
+    """Find what is wrong with LIST and its images: a line for each finding, with the line of the list, and a summary.
+
+    Nothing is decoded, so it is quick; damage in the middle of an image shows only when it is packed. The exit code is 1 if
+    packing would fail on an entry; warnings and notes leave it at 0.
+
+    \b
+    Examples:
+      im2rec check photos.lst
+      im2rec check train.lst --root photos
+    """
+    from ..listcheck import check_list
+
+    with at_work(list_file, "entries") as progress:
+        options.update(pack_labels=not no_pack_labels, num_threads=threads)
+        report = check_list(list_file, root, progress=progress, **options)
+    lines = [str(finding) for finding in report.findings]
+    more = sum(report.counts.values()) - len(lines)
+    if more:
+        lines.append(f"... and {more:,} more")
+    show(report, "\n".join([*lines, report.summary()]))
+    return OK if report.ok else FAILED

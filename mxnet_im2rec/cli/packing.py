@@ -1,0 +1,187 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""``im2rec pack`` and ``im2rec merge``."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import click
+
+from .choice import TransformChoice, transform_options
+from .common import (
+    FAILED,
+    FOLDER,
+    INPUT,
+    OK,
+    NumberOrNone,
+    at_work,
+    collect,
+    json_option,
+    plain,
+    show,
+    show_collected,
+    verbosity_options,
+)
+
+_WORKERS = click.option(
+    "--workers", type=click.IntRange(min=0), metavar="N", help="Worker processes; by default the CPUs, less one. 0: none."
+)
+
+
+@click.command(short_help="Pack the images of a list into a .rec and an .idx.")
+@click.argument("lists", nargs=-1, metavar="LIST... OUTPUT", type=click.Path())
+@click.option("--root", type=FOLDER, help="The folder of the images; by default the list's own.")
+@transform_options
+@_WORKERS
+@click.option("--batch-size", type=click.IntRange(min=1), default=4096, show_default=True, help="Records in flight at most.")
+@click.option("--color", type=click.Choice(["1", "0", "-1"]), default="1", help="1: RGB (the default), 0: grey, -1: as stored.")
+@click.option(
+    "--encoding", type=click.Choice([".jpg", ".jpeg", ".png"]), default=".jpg", show_default=True, help="How to store images."
+)
+@click.option("--quality", type=int, default=95, show_default=True, help="JPEG: 1 to 100. PNG: compression, 0 to 9.")
+@click.option("--pass-through", is_flag=True, help="Store the files' own bytes; nothing is decoded.")
+@click.option(
+    "--error-limit",
+    type=NumberOrNone(int, 0),
+    default="0",
+    show_default=True,
+    metavar="N|none",
+    help="How many entries may fail before packing stops without output; 'none' for any number.",
+)
+@click.option("--no-pack-labels", is_flag=True, help="Store the first label alone.")
+@click.option("--seed", type=int, default=0, show_default=True, help="For random transforms.")
+@click.option("--fast-decode", is_flag=True, help="Decode large JPEGs smaller; fast, and not quite the same pixels.")
+@click.option("--verify", is_flag=True, help="Read the dataset back with MXNet before it appears.")
+@click.option("--resume", is_flag=True, help="Go on from what a run that was interrupted, or failed, has left beside OUTPUT.")
+@click.option(
+    "--only", type=INPUT, metavar="FAILURES.tsv", help="Pack only the entries that failed in an earlier run, by its table."
+)
+@click.option(
+    "--timeout",
+    type=NumberOrNone(float, 0),
+    default="300",
+    show_default=True,
+    metavar="SECONDS|none",
+    help="An image that a worker is on for longer fails.",
+)
+@click.option(
+    "--max-pixels",
+    type=NumberOrNone(int, 1),
+    default=str(1 << 28),
+    show_default=True,
+    metavar="N|none",
+    help="Images with more pixels fail before they are decoded.",
+)
+@click.option("--start-method", type=click.Choice(["fork", "spawn", "forkserver"]), help="How worker processes start.")
+@json_option
+@verbosity_options
+def pack(
+    lists: Tuple[str, ...],
+    root: Optional[str],
+    choice: TransformChoice,
+    workers: Optional[int],
+    color: str,
+    no_pack_labels: bool,
+    start_method: Optional[str],
+    **options: Any,
+) -> int:
+    """Pack the images of each LIST into a dataset: OUTPUT.rec with OUTPUT.idx.
+
+    With several lists OUTPUT is a folder, and each dataset is named after its list. A dataset appears when it is whole; what was
+    there before under its name stays until then, and for good if packing fails.
+
+    An entry that fails (no such file, no image, ...) is reported with its line. The command stops when more than --error-limit
+    of them fail, and no dataset appears. Up to there they are left out, the dataset is written, and the exit code is 1 all the
+    same: 0 says that every image is in it. OUTPUT.failures.tsv lists them; when they are repaired, --only packs them alone.
+
+    After Ctrl-C, or when the machine has failed, the same command with --resume goes on where it was.
+
+    \b
+    Examples:
+      im2rec pack photos.lst photos --short-edge 256
+      im2rec pack train.lst val.lst packed/ --root photos --resize 224 --workers 8
+      im2rec pack photos.lst photos --transforms my_transforms.py:train
+      im2rec pack photos.lst photos --pass-through --error-limit none
+      im2rec pack photos.lst rest --pass-through --only photos.failures.tsv
+    """
+    if options["pass_through"] and choice:
+        raise click.UsageError("--pass-through stores the files as they are: leave the transforms out, or --pass-through.")
+    lists, output = inputs_and_output(lists, "LIST")
+    if options["only"] is not None and len(lists) > 1:
+        raise click.UsageError("--only is for one list: the table belongs to that.")
+    _check_output(lists, output)
+    from ..pack import im2rec
+
+    options.update(root=root, num_workers=workers, color=int(color), pack_labels=not no_pack_labels, mp_context=start_method)
+    reports: List[Dict[str, Any]] = []
+    code = OK
+    transformations = None
+    for number, list_file in enumerate(lists):
+        with at_work(list_file, "images") as progress:
+            if not number:
+                transformations = choice.make()
+            report = im2rec(list_file, output, transformations, progress=progress, **options)
+        if report.failures:
+            code = FAILED
+        reports.append({"list_file": list_file, **plain(report)})
+        collect(str(report), ok=code == OK, reports=reports)
+    show_collected()
+    return code
+
+
+def inputs_and_output(paths: Sequence[str], noun: str) -> Tuple[Tuple[str, ...], str]:
+    """Divide what was given into the inputs, which must be files, and the output, the last one."""
+    if not paths:
+        raise click.UsageError(f"give {noun}... and then OUTPUT.")
+    inputs, output = tuple(paths[:-1]) or tuple(paths), paths[-1]
+    for each in inputs:
+        try:
+            INPUT.convert(each, None, None)
+        except click.BadParameter as error:
+            raise click.UsageError(f"{noun}: {error.message}") from None
+    if len(paths) == 1:
+        raise click.UsageError(f"the OUTPUT is missing: give {noun}... and then OUTPUT.")
+    return inputs, output
+
+
+def _check_output(lists: Sequence[str], output: str) -> None:
+    """What would be found only after hours, or would overwrite what was not meant."""
+    if output.endswith(".lst"):
+        raise click.UsageError(f"the last argument is the output, and {output!r} is a list; give LIST... and then OUTPUT")
+    if len(lists) == 1:
+        return
+    if not os.path.isdir(output):
+        raise click.UsageError(f"with several lists OUTPUT must be a folder, and {output!r} is none; make it first")
+    stems: Dict[str, str] = {}
+    for each in lists:
+        stem = os.path.splitext(os.path.basename(each))[0]
+        if stem in stems:
+            raise click.UsageError(f"{stems[stem]!r} and {each!r} would both become {stem}.rec; pack them one by one")
+        stems[stem] = each
+
+
+@click.command(short_help="Put datasets one behind the other into a new one.")
+@click.argument("recs", nargs=-1, metavar="REC... OUTPUT", type=click.Path())
+@click.option("--overwrite", is_flag=True, help="Replace OUTPUT if it is there.")
+@json_option
+@verbosity_options
+def merge(recs: Tuple[str, ...], overwrite: bool) -> None:
+    """Put the records of every REC, in this order, into one dataset: OUTPUT.rec with OUTPUT.idx.
+
+    \b
+    Example:
+      im2rec merge part_0.rec part_1.rec part_2.rec all
+    """
+    recs, output = inputs_and_output(recs, "REC")
+    rec_path = output if output.endswith(".rec") else f"{output}.rec"
+    if os.path.exists(rec_path) and not overwrite:
+        raise click.UsageError(
+            f"the output {rec_path!r} is there already; the last argument is the output. --overwrite replaces it."
+        )
+    from ..concat import concatenate
+
+    with at_work(output):
+        report = concatenate(recs, output)
+    show(report)

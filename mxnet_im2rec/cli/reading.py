@@ -1,0 +1,187 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""The commands that read a dataset: verify, info, view, extract, index, salvage."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+import click
+
+from .choice import TransformChoice, transform_options
+from .common import FAILED, FOLDER, INPUT, OK, OUTPUT, at_work, emit, json_option, name_of, show, verbosity_options
+
+_rec = click.argument("rec", metavar="REC", type=INPUT)
+_idx = click.option("--idx", type=INPUT, help="The .idx; by default the one beside the .rec.")
+
+
+@click.command(short_help="Prove that a dataset is sound, through MXNet's own reader.")
+@_rec
+@click.argument("list_file", metavar="[LIST]", required=False, type=INPUT)
+@click.option("--root", type=FOLDER, help="The folder of the list's images: compare with them too.")
+@_idx
+@click.option(
+    "--pixels",
+    type=click.Choice(["all", "sample", "none"]),
+    default="all",
+    show_default=True,
+    help="Whose pixels to compare: every record's, those of 64 records, or no one's.",
+)
+@transform_options
+@click.option("--seed", type=int, default=0, show_default=True, help="As it was packed with.")
+@click.option("--color", type=click.Choice(["1", "0", "-1"]), default="1", help="As it was packed with.")
+@click.option("--no-pack-labels", is_flag=True, help="As it was packed with.")
+@click.option("--fast-decode", is_flag=True, help="As it was packed with.")
+@click.option(
+    "--min-psnr", type=float, default=20.0, show_default=True, metavar="DB", help="How near to its source an image must be."
+)
+@click.option("--workers", type=click.IntRange(min=0), metavar="N", help="Processes that compare with the sources.")
+@click.option("--num-records", type=click.IntRange(min=0), metavar="N", help="How many records there must be.")
+@click.option("--timeout", type=float, default=300.0, show_default=True, metavar="SECONDS", help="How long MXNet may be silent.")
+@json_option
+@verbosity_options
+def verify(
+    rec: str,
+    list_file: Optional[str],
+    idx: Optional[str],
+    choice: TransformChoice,
+    color: str,
+    no_pack_labels: bool,
+    workers: Optional[int],
+    **options: Any,
+) -> int:
+    """Prove that REC is sound: its bytes, its .idx, and what MXNet's ImageRecordIter makes of it.
+
+    With LIST, every entry must be there, in order, with its labels. With --root, the images are decoded and transformed again
+    and compared: give the same --resize, --transforms, --seed, ... as for packing. The exit code is 1 if there is any problem.
+
+    \b
+    Examples:
+      im2rec verify photos.rec
+      im2rec verify photos.rec photos.lst --root . --short-edge 256
+      im2rec verify photos.rec --pixels sample --json
+    """
+    if options["root"] is not None and list_file is None:
+        raise click.UsageError("--root is the folder of the list's images: give LIST too.")
+    if choice and options["root"] is None:
+        raise click.UsageError("the transforms are for comparing with the images: give --root too, or leave them out.")
+    from ..verification import verify as verify_dataset
+
+    with at_work(rec):
+        options.update(color=int(color), pack_labels=not no_pack_labels, idx_path=idx, num_workers=workers)
+        report = verify_dataset(rec, list_file, transformations=choice.make(), **options)
+    show(report)
+    return OK if report.ok else FAILED
+
+
+@click.command(short_help="Count what a dataset holds: formats, labels, sizes.")
+@_rec
+@_idx
+@click.option("--plot", type=OUTPUT, metavar="FILE", help="Draw it too, as .png, .svg or .pdf (needs matplotlib).")
+@json_option
+@verbosity_options
+def info(rec: str, idx: Optional[str], plot: Optional[str]) -> None:
+    """Count what REC holds: records, formats, labels, sizes.
+
+    \b
+    Examples:
+      im2rec info photos.rec
+      im2rec info photos.rec --plot photos.png
+      im2rec info photos.rec --json
+    """
+    from ..summary import summarize
+
+    with at_work(rec):
+        summary = summarize(rec, idx)
+        if plot is not None:
+            summary.plot(plot)
+    show(summary)
+
+
+@click.command(short_help="Show some of the images in one picture.")
+@_rec
+@click.argument("output", metavar="OUTPUT.png", type=OUTPUT)
+@click.option("--rows", type=click.IntRange(min=1), default=4, show_default=True, help="Images from top to bottom.")
+@click.option("--columns", type=click.IntRange(min=1), default=6, show_default=True, help="Images from left to right.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Another seed, another sample.")
+@click.option("--label", type=float, help="Only images with this first label.")
+@click.option("--cell", type=click.IntRange(min=32), default=160, show_default=True, help="Pixels of an image's longer edge.")
+@_idx
+@verbosity_options
+def view(rec: str, output: str, idx: Optional[str], **options: Any) -> None:
+    """Draw some of REC's images into one picture, with index and labels under each.
+
+    \b
+    Examples:
+      im2rec view photos.rec photos.png
+      im2rec view photos.rec cats.png --label 3 --rows 2 --columns 8 --seed 1
+    """
+    from ..contact import contact_sheet
+
+    with at_work(rec):
+        sheet = contact_sheet(rec, idx_path=idx, path=output, **options)
+    emit(f"{name_of(output)}: {sheet.shape[1]:,} x {sheet.shape[0]:,} pixels")
+
+
+@click.command(short_help="Write the images as files, with a list of them.")
+@_rec
+@click.argument("folder", metavar="FOLDER", type=OUTPUT)
+@click.option("--by-label", is_flag=True, help="A subfolder for each first label.")
+@_idx
+@json_option
+@verbosity_options
+def extract(rec: str, folder: str, by_label: bool, idx: Optional[str]) -> None:
+    """Write REC's images as files into FOLDER, which must be new or empty, with a list of them, images.lst.
+
+    Packing that list with --pass-through gives the same dataset again.
+
+    \b
+    Examples:
+      im2rec extract photos.rec extracted
+      im2rec extract photos.rec extracted --by-label
+    """
+    from ..repair import extract as extract_images
+
+    with at_work(rec):
+        report = extract_images(rec, folder, idx_path=idx, by_label=by_label)
+    show(report)
+
+
+@click.command(short_help="Write the .idx of a .rec anew.")
+@_rec
+@click.argument("idx", metavar="[IDX]", required=False, type=OUTPUT)
+@verbosity_options
+def index(rec: str, idx: Optional[str]) -> None:
+    """Write the .idx of REC from REC alone; IDX is by default the one beside it.
+
+    \b
+    Example:
+      im2rec index photos.rec
+    """
+    from ..repair import build_index
+
+    with at_work(rec):
+        path = build_index(rec, idx)
+    emit(path)
+
+
+@click.command(short_help="Save the whole records of a damaged .rec.")
+@_rec
+@click.argument("output", metavar="OUTPUT", type=OUTPUT)
+@json_option
+@verbosity_options
+def salvage(rec: str, output: str) -> int:
+    """Save every record of the damaged REC that is still whole, into OUTPUT.rec with OUTPUT.idx. REC is not changed.
+
+    The exit code is 1 if anything was lost.
+
+    \b
+    Example:
+      im2rec salvage damaged.rec saved
+    """
+    from ..repair import salvage as salvage_records
+
+    with at_work(rec):
+        report = salvage_records(rec, output)
+    show(report, ok=not report.lost)
+    return FAILED if report.lost else OK

@@ -1,0 +1,461 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""What all commands have in common: exit codes, streams, signals, help; and the ways to call them, for the other tests."""
+
+import fcntl
+import inspect
+import json
+import logging
+import math
+import os
+import pty
+import re
+import resource
+import shlex
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+import psutil
+import pytest
+from click.testing import CliRunner
+from helpers import wait_for
+
+import mxnet_im2rec
+from mxnet_im2rec import ErrorLimitExceeded, Failure, OutputError, Problem, VerifyError
+from mxnet_im2rec.cli import common
+from mxnet_im2rec.cli.main import cli
+
+HOME = Path(mxnet_im2rec.__file__).resolve().parents[1]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(HOME), os.environ.get("PYTHONPATH")]))}
+COMMANDS = list(cli.commands)
+SECONDS = 100
+SLOW = "import time\n\ndef slow(image):\n    time.sleep(0.3)\n    return image\n"
+
+
+def call(*args, code=0):
+    """Call the command in this process; gives a result with `stdout` and `stderr`."""
+    separate = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}  # before click 8.2
+    result = CliRunner(**separate).invoke(cli, [str(arg) for arg in args], prog_name="im2rec")
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == code, result.stdout + result.stderr
+    return result
+
+
+def start(*args, folder, env=None, **options):
+    """Start the command as a process of its own, in a session of its own; `env` adds to the environment."""
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "universal_newlines": True, **options}
+    command = [sys.executable, "-m", "mxnet_im2rec", *map(str, args)]
+    environment = {**ENVIRONMENT, **(env or {})}
+    return subprocess.Popen(command, cwd=str(folder), env=environment, start_new_session=True, **options)
+
+
+def shell(*args, folder, code=0, **options):
+    """Call the command as a process; gives what it wrote to stdout and to stderr."""
+    process = start(*args, folder=folder, **options)
+    try:
+        out, err = process.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    assert process.returncode == code, f"{process.returncode}: {out}{err}"
+    return out, err
+
+
+@pytest.fixture(scope="module")
+def packed(photos, tmp_path_factory):
+    """A small dataset of real photos, packed by the command."""
+    folder = tmp_path_factory.mktemp("packed")
+    call("pack", photos / "images.lst", folder / "photos", "--resize", "64", "--workers", "0")
+    return folder / "photos.rec"
+
+
+# Help
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_every_command_has_an_example_that_parses(command):
+    text = call(command, "--help").stdout
+    assert "Example" in text
+    examples = [line.strip() for line in text.splitlines() if line.startswith("    im2rec ")]
+    assert examples
+    for example in examples:
+        words = shlex.split(example)[1:]
+        assert words[0] == command
+        cli.commands[command].make_parser(click.Context(cli.commands[command])).parse_args(words[1:])
+
+
+def test_help_shows_every_command_the_exit_codes_and_completion():
+    text = call("--help").stdout
+    assert [line.split()[0] for line in text[text.index("Commands:") :].splitlines()[1:]] == COMMANDS
+    for word in ("Exit code", "_IM2REC_COMPLETE=bash_source", "130", "143"):
+        assert word in text
+    assert call("-h").stdout == text
+
+
+def test_help_lines_fit_a_terminal():
+    for args in [[], *([command] for command in COMMANDS)]:
+        assert max(map(len, call(*args, "--help").stdout.splitlines())) <= 100
+
+
+def test_version():
+    assert mxnet_im2rec.__version__ in call("--version").stdout
+
+
+def test_help_is_quick_and_loads_nothing_heavy(tmp_path):
+    code = (
+        "import sys\nfrom mxnet_im2rec.cli.main import cli\n"
+        "try:\n    cli(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print(sorted({'mxnet', 'cv2', 'numpy', 'tqdm', 'multiprocessing'} & set(sys.modules)), file=sys.stderr)"
+    )
+    process = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr.decode().strip() == "[]"
+
+    def seconds():  # of the CPU: other tests may run at the same time
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        shell("--help", folder=tmp_path)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(seconds() for _ in range(5)) < 0.2
+
+
+def test_completion_offers_commands_and_options(tmp_path):
+    def offered(words, position):
+        env = {"_IM2REC_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(position)}
+        return shell(folder=tmp_path, env=env)[0].split()
+
+    assert offered("im2rec sa", 1) == ["plain,salvage"]
+    assert offered("im2rec pack --short", 2) == ["plain,--short-edge"]
+
+
+# Wrong calls
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ([], "Missing command"),
+        (["packk"], "packk"),
+        (["--nope"], "--nope"),
+        (["pack", "--nope"], "--nope"),
+        (["pack"], "LIST... and then OUTPUT"),
+        (["info", "nosuch.rec"], "nosuch.rec"),
+        (["list", "nosuch", "x"], "nosuch"),
+        (["check", "no\x1b[31msuch.lst"], r"no\x1b[31msuch.lst"),
+        (["check", "--no\x1b[31m"], r"--no\x1b[31m"),
+    ],
+)
+def test_a_wrong_call_exits_2_and_says_why_on_stderr(args, said):
+    result = call(*args, code=2)
+    assert result.stdout == ""
+    assert said in result.stderr
+    assert "\x1b" not in result.stderr
+    assert result.stderr.startswith("Error: ")
+    assert len(result.stderr.splitlines()) <= 2
+
+
+# Errors to exit codes and to words
+
+
+FAILURE = Failure(3, 2, "a\x1b[31m.jpg", "decode", "it is broken")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ValueError("x"), 2),
+        (TypeError("x"), 2),
+        (FileNotFoundError(2, "No such file or directory", "x"), 2),
+        (PermissionError(13, "Permission denied", "x"), 2),
+        (OSError(28, "No space left on device"), 1),
+        (OutputError("x"), 1),
+        (ErrorLimitExceeded([FAILURE], 0), 1),
+        (VerifyError([Problem("index", 1, 2, "x")], "x.rec"), 1),
+        (ImportError("x"), 1),
+        (MemoryError(), 1),
+        (KeyError("x"), 1),
+    ],
+)
+def test_every_error_has_its_exit_code_and_words(error, code):
+    assert common.exit_code(error) == code
+    assert common.describe_error(error)
+
+
+def test_options_go_by_their_names_on_the_command_line():
+    error = ValueError("num_workers must be at least 0; use num_workers=0, mp_context='fork', pass_through=True or resume=True")
+    said = "--workers must be at least 0; use --workers 0, --start-method 'fork', --pass-through or --resume"
+    assert common.describe_error(error) == said
+    assert (
+        common.describe_error(FileNotFoundError(2, "No such file or directory", "a\nb")) == "'a\\nb': No such file or directory"
+    )
+
+
+def test_a_bug_is_called_one_and_its_traceback_comes_with_vv(packed, monkeypatch):
+    def break_down(*args):
+        raise KeyError("inner\x1b")
+
+    monkeypatch.setattr("mxnet_im2rec.summary.summarize", break_down)
+    said = call("info", packed, code=1).stderr
+    assert "KeyError" in said
+    assert "-vv" in said
+    assert "Traceback" not in said
+    assert len(said.splitlines()) == 1
+    assert "\x1b" not in said
+    for args in (["-vv", "info", packed], ["info", packed, "-v", "-v"], ["-v", "info", packed, "-v"]):
+        assert "Traceback" in call(*args, code=1).stderr
+
+
+def test_a_failure_reads_as_a_compiler_s_error():
+    assert common.describe_failure(FAILURE, "photos.lst") == "photos.lst:3: error: 'a\\x1b[31m.jpg': decode: it is broken"
+    assert common.describe_failure(Failure(None, None, None, "pack", "why"), "x") == "x: error: pack: why"
+
+
+# Streams
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("naïve 写真.jpg\n\tx", "naïve 写真.jpg\n\tx"),
+        ("a\x1b[31mb\r\x07", "a\\x1b[31mb\\r\\x07"),
+        ("\udce9\u202e\x9b", "\\udce9\\u202e\\x9b"),
+        ("a\u3000b\xa0c", "a\u3000b\xa0c"),
+    ],
+)
+def test_nothing_reaches_the_terminal_that_it_would_obey(text, shown):
+    assert common.printable(text) == shown
+
+
+def test_an_encoding_that_lacks_letters_is_no_error(photos, tmp_path):
+    folder = tmp_path / "写真"
+    folder.mkdir()
+    (folder / "camera.png").write_bytes((photos / "camera.png").read_bytes())
+    out, _ = shell("list", folder, tmp_path / "x", folder=tmp_path, env={"PYTHONIOENCODING": "ascii"})
+    assert "\\u5199\\u771f" in out
+
+
+def test_a_closed_pipe_is_no_traceback(packed, tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as stdout:
+        _, err = shell("info", packed, folder=tmp_path, code=141, stdout=stdout)
+    assert err == ""
+
+
+def test_a_full_disk_behind_stdout_is_an_error(packed, tmp_path):
+    with open("/dev/full", "w") as stdout:
+        _, err = shell("info", packed, folder=tmp_path, code=1, stdout=stdout)
+    assert "cannot write to stdout" in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("closed", [1, 2])
+def test_it_works_without_a_stdout_or_a_stderr(packed, tmp_path, closed):
+    words = " ".join(map(shlex.quote, [sys.executable, "-m", "mxnet_im2rec", "info", str(packed)]))
+    assert subprocess.run(f"{words} {closed}>&-", shell=True, env=ENVIRONMENT, timeout=SECONDS).returncode == 0
+
+
+@dataclass
+class Everything:
+    number: object
+    table: object
+    _hidden: int = 0
+
+    @property
+    def ok(self):
+        return True
+
+
+def test_json_of_everything_a_report_may_hold():
+    report = Everything((np.float32(0.5), np.int64(3), np.arange(2), math.nan, -math.inf), {1.0: 1, (2, 3): 2, 0.5: Path("x")})
+    assert json.loads(json.dumps(common.plain(report), allow_nan=False)) == {
+        "number": [0.5, 3, [0, 1], None, None],
+        "table": {"1": 1, "2x3": 2, "0.5": "x"},
+        "ok": True,
+    }
+
+
+@pytest.mark.parametrize("args", [["-q", "info"], ["info", "-q"]])
+def test_quiet_before_and_after_the_command_gives_the_result_alone(packed, args):
+    result = call(*args, packed)
+    assert "20 records" in result.stdout
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize(("options", "told"), [([], ["warning: two"]), (["-v"], ["info: one", "warning: two"]), (["-q"], [])])
+def test_what_the_library_logs(packed, monkeypatch, options, told):
+    def log_and_give(*args):
+        logging.getLogger("mxnet_im2rec").info("one")
+        logging.getLogger("mxnet_im2rec").warning("two")
+        return "three"
+
+    monkeypatch.setattr("mxnet_im2rec.summary.summarize", log_and_give)
+    result = call("info", packed, *options)
+    assert result.stderr.splitlines() == told
+    assert result.stdout == "three\n"
+    assert not logging.getLogger("mxnet_im2rec").handlers
+
+
+# Progress
+
+
+def test_progress_lines_come_now_and_then(capsys, monkeypatch):
+    clock = iter([0.0, 1.0, 9.9, 10.1, 15.0, 20.2, 31.0])
+    monkeypatch.setattr(common.time, "monotonic", lambda: next(clock))
+    progress = common.ProgressLines("a\x1b.lst", "images")
+    for done in range(1, 5):
+        progress(done * 1000, 50_000, done - 3 if done > 3 else 0)
+    progress(12_000, None, 3)
+    progress(13_000)
+    assert capsys.readouterr().err.splitlines() == [
+        "'a\\x1b.lst': 3,000 of 50,000 images",
+        "'a\\x1b.lst': 12,000 images, 3 failed",
+        "'a\\x1b.lst': 13,000 images",
+    ]
+
+
+def test_the_bar_and_the_failures_keep_apart_on_a_terminal(photos, tmp_path):
+    lines = (photos / "images.lst").read_text().splitlines()
+    lines[4] = "4\t1\tnosuch.png"
+    (tmp_path / "bad.lst").write_text("\n".join(lines) + "\n")
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
+    args = ["pack", "bad.lst", "out", "--root", photos, "--resize", "64", "--error-limit", "1", "--workers", "1"]
+    process = start(*args, folder=tmp_path, stderr=theirs)
+    os.close(theirs)
+    seen = b""
+    while True:
+        try:
+            data = os.read(ours, 65536)
+        except OSError:  # Linux's way to say that the other side is closed
+            break
+        if not data:
+            break
+        seen += data
+    os.close(ours)
+    assert process.wait(SECONDS) == 1
+    assert "19 records" in process.stdout.read()
+    process.stdout.close()
+    text = seen.decode()
+    assert "20/20" in text
+    assert "failures=1" in text
+    assert re.search(r"[\r\n]bad\.lst:5: error: 'nosuch\.png': read: [^\r\n]*\r\n", text)
+
+
+# Signals
+
+
+@pytest.mark.parametrize(("signum", "code", "workers"), [("SIGINT", 130, 2), ("SIGTERM", 143, 2), ("SIGTERM", 143, 0)])
+def test_a_signal_ends_it_at_once_and_nothing_is_left(photos, tmp_path, signum, code, workers):
+    (tmp_path / "slow.py").write_text(SLOW)
+    (tmp_path / "out.rec").write_bytes(b"before")
+    args = ["pack", photos / "images.lst", "out", "--transforms", "slow.py:slow", "--workers", workers]
+    process = start(*args, folder=tmp_path)
+    wait_for(lambda: list(tmp_path.glob("*.partial")) or process.poll() is not None)
+    time.sleep(0.5)
+    children = psutil.Process(process.pid).children(recursive=True)
+    started = time.monotonic()
+    while process.poll() is None:
+        if signum == "SIGINT":
+            os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does, again and again
+        else:
+            process.terminate()
+        time.sleep(0.05)
+    assert time.monotonic() - started < 10
+    out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == code, err
+    assert out == ""
+    said = [line for line in err.splitlines() if not line.startswith("libpng warning")]
+    assert said == ["Interrupted." if signum == "SIGINT" else "Ended by SIGTERM."]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["out.rec", "slow.py"]
+    assert (tmp_path / "out.rec").read_bytes() == b"before"
+    wait_for(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children))
+    assert len(children) >= workers
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_that_python_swallows_ends_it_all_the_same(packed, monkeypatch, capsys, signum, code):
+    class Finalized:
+        def __del__(self):
+            signal.raise_signal(signum)
+            time.sleep(0.01)  # here the handler raises, in vain
+
+    def summarize(*args):
+        Finalized()
+        time.sleep(20)
+
+    monkeypatch.setattr("mxnet_im2rec.summary.summarize", summarize)
+    started = time.monotonic()
+    said = call("info", packed, code=code).stderr
+    assert time.monotonic() - started < 10
+    assert said == ("Interrupted.\n" if code == 130 else f"Ended by {signal.Signals(signum).name}.\n")
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_signal_that_becomes_another_error_is_still_one(packed, monkeypatch, capsys):
+    def summarize(*args):
+        try:
+            signal.raise_signal(signal.SIGINT)
+            time.sleep(20)
+        except KeyboardInterrupt:
+            sys.excepthook(*sys.exc_info())  # as NumPy does when it is loaded
+            raise ImportError("failed to import") from None
+
+    monkeypatch.setattr("mxnet_im2rec.summary.summarize", summarize)
+    assert call("info", packed, code=130).stderr == "Interrupted.\n"
+
+
+def test_a_signal_that_is_caught_ends_it_at_the_next_step(photos, tmp_path, monkeypatch):
+    def im2rec(*args, progress, **options):
+        try:
+            signal.raise_signal(signal.SIGINT)
+            time.sleep(20)
+        except BaseException:
+            pass
+        progress(1, 2, 0)
+        raise AssertionError("it went on")
+
+    monkeypatch.setattr("mxnet_im2rec.pack.im2rec", im2rec)
+    for options in ([], ["-q"]):
+        assert call("pack", photos / "images.lst", tmp_path / "x", *options, code=130).stderr == "Interrupted.\n"
+
+
+def test_handlers_are_put_back(packed):
+    def handlers():
+        return [
+            sys.unraisablehook,
+            sys.excepthook,
+            *(signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)),
+        ]
+
+    before = handlers()
+    call("info", packed)
+    call("info", "nosuch", code=2)
+    assert handlers() == before
+
+
+# The ways in
+
+
+def test_the_console_scripts_are_declared():
+    text = (Path(__file__).resolve().parents[1] / "setup.py").read_text("utf-8")
+    assert "im2rec = mxnet_im2rec.cli.main:main" in text
+    assert "im2rec.py = mxnet_im2rec.cli.legacy:main" in text
+
+
+def test_the_library_does_not_know_the_command_line():
+    for path in Path(mxnet_im2rec.__file__).parent.glob("*.py"):
+        text = path.read_text("utf-8")
+        if path.name != "__main__.py":
+            assert not re.search(r"import click|from \.cli|mxnet_im2rec\.cli", text), path
+            if path.name != "readback.py":  # a program of its own
+                assert not re.search(r"^\s+(print\(|sys\.exit\()", text, re.MULTILINE), path

@@ -1,0 +1,159 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""``im2rec list`` and ``im2rec check``."""
+
+import json
+import shutil
+
+import pytest
+from test_cli_common import call, shell
+
+from mxnet_im2rec.cli import common
+
+
+@pytest.fixture
+def tree(photos, tmp_path):
+    """A folder `photos` with two classes, of two and of three photos."""
+    for label, names in {"cats": ["chelsea.png", "camera.png"], "space": ["astronaut.png", "rocket.jpg", "coffee.png"]}.items():
+        folder = tmp_path / "photos" / label
+        folder.mkdir(parents=True)
+        for name in names:
+            shutil.copy(photos / name, folder / name)
+    return tmp_path / "photos"
+
+
+def lines_of(path):
+    return path.read_text("utf-8").splitlines()
+
+
+def test_list_writes_the_list_and_the_class_table_and_prints_it(tree):
+    result = call("list", tree, tree.parent / "all")
+    assert len(lines_of(tree.parent / "all.lst")) == 5
+    assert lines_of(tree.parent / "all_classes.txt") == ["0\tcats", "1\tspace"]
+    rows = [line.split() for line in result.stdout.splitlines()]
+    assert ["0", "cats", "2"] in rows
+    assert ["1", "space", "3"] in rows
+    assert result.stderr == ""
+
+
+def test_list_takes_every_option(tree):
+    prefix = tree.parent / "x"
+    args = ["--train-ratio", "0.6", "--test-ratio", "0.2", "--no-shuffle", "--seed", "7", "--stratify", "--exts", ".png,jpg"]
+    call("list", tree, prefix, *args)
+    assert [len(lines_of(tree.parent / f"x_{part}.lst")) for part in ("train", "val", "test")] == [3, 1, 1]
+    call("list", tree, prefix, "--chunks", "2", "--exts", ".png", "--exts", ".jpg")
+    assert sum(len(lines_of(tree.parent / f"x_{chunk}.lst")) for chunk in range(2)) == 5
+    (tree.parent / "table.txt").write_text("7\tspace\n9\tcats\n")
+    call("list", tree, prefix, "--labels", tree.parent / "table.txt")
+    assert {line.split("\t")[1] for line in lines_of(tree.parent / "x.lst")} == {"7", "9"}
+    shutil.copy(tree / "cats" / "camera.png", tree / "top.png")
+    call("list", tree, prefix, "--flat")
+    assert lines_of(tree.parent / "x.lst") == ["0\t0\ttop.png"]
+
+
+def test_list_as_json(tree):
+    found = json.loads(call("list", tree, tree.parent / "x", "--json").stdout)
+    assert found["num_images"] == 5
+    assert found["classes"] == [[0, "cats", 2], [1, "space", 3]]
+    assert found["ok"] is True
+
+
+def test_list_counts_as_it_walks(tree, monkeypatch):
+    monkeypatch.setattr(common, "PROGRESS_SECONDS", 0.0)
+    told = call("list", tree, tree.parent / "x").stderr.splitlines()
+    assert told == [f"{tree}: {count} images" for count in range(1, 6)]
+    assert call("list", "-q", tree, tree.parent / "x").stderr == ""
+
+
+def test_list_exits_1_for_an_image_that_no_list_can_carry(tree):
+    shutil.copy(tree / "cats" / "camera.png", tree / "cats" / "line\nfeed \x1b[31m.png")
+    result = call("list", tree, tree.parent / "x", code=1)
+    assert "\\x1b" in result.stdout
+    assert "\x1b" not in result.stdout
+    assert len(lines_of(tree.parent / "x.lst")) == 5
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (["--train-ratio", "2"], 2, "--train-ratio"),
+        (["--train-ratio", "0.7", "--test-ratio", "0.7"], 2, "--train-ratio and --test-ratio"),
+        (["--chunks", "0"], 2, "--chunks"),
+        (["--labels", "nosuch"], 2, "nosuch"),
+        (["--exts", ".gif"], 1, "no image"),
+        (["--chunks", "6"], 1, "no entry"),
+    ],
+)
+def test_list_that_cannot_be_made_leaves_nothing(tree, args, code, said):
+    result = call("list", tree, tree.parent / "x", *args, code=code)
+    assert said in result.stderr
+    assert result.stdout == ""
+    assert list(tree.parent.glob("x*")) == []
+
+
+def write(path, *lines):
+    path.write_text("".join(line + "\n" for line in lines), "utf-8")
+    return path
+
+
+def test_check_of_a_good_list(photos):
+    result = call("check", photos / "images.lst")
+    assert "20 entries" in result.stdout
+    assert "error:" not in result.stdout
+    assert result.stderr == ""
+
+
+def test_check_names_the_line_of_every_error(photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "bad.lst", "0\t1\tcamera.png", "1\t1\tnosuch.png", "what", "0\t1\tcoffee.png", "5\t1\tb\x1b[31m.jpg")
+    result = call("check", "bad.lst", "--root", photos, code=1)
+    lines = result.stdout.splitlines()
+    assert [line.split(":")[1] for line in lines if ": error: " in line] == ["2", "3", "4", "5"]
+    assert lines[0].startswith("bad.lst:2: error: 'nosuch.png': ")
+    assert "5 entries" in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+def test_check_shows_every_finding(photos, tmp_path):
+    write(tmp_path / "bad.lst", *(f"{index}\t1\tnosuch.png" for index in range(120)))
+    result = call("check", tmp_path / "bad.lst", "--root", photos, code=1)
+    assert sum(": error: " in line for line in result.stdout.splitlines()) == 120
+
+
+def test_check_says_how_many_findings_it_does_not_show(photos, tmp_path):
+    write(tmp_path / "bad.lst", *(f"{index}\t1\tnosuch.png" for index in range(1203)))
+    assert "... and 203 more" in call("check", tmp_path / "bad.lst", "--root", photos, code=1).stdout
+
+
+def test_check_takes_every_option(photos, tmp_path):
+    write(tmp_path / "x.lst", "0\t1\t2\tcamera.png", "1\t1\trocket.jpg")
+    wide = json.loads(call("check", tmp_path / "x.lst", "--root", photos, "--json", "--threads", "1").stdout)
+    assert wide["label_widths"] == {"2": 1, "1": 1}
+    narrow = json.loads(
+        call("check", tmp_path / "x.lst", "--root", photos, "--json", "--no-pack-labels", "--pass-through").stdout
+    )
+    assert narrow["label_widths"] == {"1": 2}
+    assert narrow["ok"] is True
+
+
+def test_check_as_json_has_the_findings(photos, tmp_path):
+    write(tmp_path / "bad.lst", "0\t1\tcamera.png", "1\t1\tnosuch.png")
+    found = json.loads(call("check", tmp_path / "bad.lst", "--root", photos, "--json", code=1).stdout)
+    assert found["ok"] is False
+    assert [(each["line"], each["severity"]) for each in found["findings"] if each["line"]] == [(2, "error")]
+
+
+def test_check_tells_its_progress(photos, monkeypatch):
+    monkeypatch.setattr(common, "PROGRESS_SECONDS", 0.0)
+    told = call("check", photos / "images.lst").stderr.splitlines()
+    assert told[-1].endswith("images.lst: 20 of 20 entries")
+
+
+def test_list_check_pack_as_a_shell_calls_them(tree):
+    folder = tree.parent
+    shell("list", "photos", "photos", folder=folder)
+    shell("check", "photos.lst", "--root", "photos", folder=folder)
+    (tree / "cats" / "camera.png").unlink()
+    out, err = shell("check", "photos.lst", "--root", "photos", folder=folder, code=1)
+    assert "camera.png" in out
+    assert err == ""
