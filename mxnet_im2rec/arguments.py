@@ -43,6 +43,13 @@ def flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
+def progress(value: Any) -> Any:
+    """What :func:`mxnet_im2rec.progress.open_progress` takes."""
+    if not (value is None or isinstance(value, bool) or callable(value)):
+        raise TypeError(f"progress must be None, True, False or callable, not {value!r}")
+    return value
+
+
 def workers(num_workers: Any, needs_processes: bool = True) -> int:
     """How many workers: those that are asked for, or one less than there are CPUs.
 

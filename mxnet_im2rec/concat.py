@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import ExitStack
-from typing import List, Sequence, Union
+from typing import List, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -39,12 +39,10 @@ def concatenate(rec_paths: Sequence[_Path], output_path: _Path) -> PackReport:
 
     Raises
     ------
-    ValueError
-        If two records have the same index; it names the index and both files.
     OSError
         If a file cannot be opened.
     RecordFormatError
-        If an input is damaged, or its .idx does not belong to it.
+        If an input is damaged, or its .idx does not belong to it, or two records have the same index; it names both files then.
     OutputError
         If the output cannot be written whole, or another run is writing it.
 
@@ -84,12 +82,19 @@ def _check(records: RecordFile) -> List[int]:
 
 def _refuse_repeated(files: Sequence[RecordFile]) -> None:
     keys = np.concatenate([each.keys for each in files])
-    homes = np.repeat(np.arange(len(files)), [len(each) for each in files])
     order = np.argsort(keys, kind="stable")
     repeated = np.flatnonzero(keys[order][1:] == keys[order][:-1])
     if len(repeated):
-        first, second = (files[homes[order[repeated[0] + step]]].rec_path for step in (0, 1))
-        raise ValueError(
-            f"{len(repeated):,} indices are there more than once: {keys[order[repeated[0]]]} is in {first!r} and in {second!r}; "
-            f"pack the lists with indices of their own"
-        )
+        (first, _), (second, position) = (_place(files, int(order[repeated[0] + step])) for step in (0, 1))
+        expected = f"an index that is not in {first.rec_path!r} too (lists that are packed apart need indices of their own)"
+        found = f"{keys[order[repeated[0]]]}, one of {len(repeated):,} that are there more than once"
+        raise RecordFormatError(second.rec_path, second[position].offset, expected, found)
+
+
+def _place(files: Sequence[RecordFile], number: int) -> Tuple[RecordFile, int]:
+    """The file of a record, and its position in it."""
+    for each in files:
+        if number < len(each):
+            return each, number
+        number -= len(each)
+    raise IndexError(number)

@@ -199,6 +199,11 @@ class Journal:
         with suppress(OSError):
             os.unlink(self.path)
 
+    def read_again(self) -> None:
+        """Know what the file says, after an interruption that may have come between it and this object."""
+        self.checkpoint, self.failures, self._num_bytes = None, [], 0
+        self._read()
+
     def close(self) -> None:
         """Give the lock back."""
         if self._stream is not None:

@@ -192,8 +192,7 @@ def im2rec(
     batch_size = arguments.whole_number("batch_size", batch_size, 1)
     if error_limit is not None:
         error_limit = arguments.whole_number("error_limit", error_limit, 0)
-    if not (progress is None or isinstance(progress, bool) or callable(progress)):
-        raise TypeError(f"progress must be None, True, False or callable, not {progress!r}")
+    progress = arguments.progress(progress)
     timeout = None if timeout is None else arguments.seconds("timeout", timeout)
     verify, resume = arguments.flag("verify", verify), arguments.flag("resume", resume)
     entries = read_list(list_file, arguments.flag("pack_labels", pack_labels))
@@ -231,7 +230,8 @@ def im2rec(
                 writer.forget()
                 raise ListChangedError(f"{watch.path!r} changed while it was read; nothing was written. Run it again")
             if verify:
-                writer.check = lambda rec, idx: _verify(rec, idx, rec_path, writer.num_records)
+                quiet = progress if isinstance(progress, bool) or progress is None else False
+                writer.check = lambda rec, idx: _verify(rec, idx, rec_path, writer.num_records, quiet)
     noted = _note_failures(failures_path, failures)
     seconds = time.monotonic() - started
     sizes = (writer.num_records, writer.num_bytes)
@@ -357,9 +357,9 @@ def _versions() -> Dict[str, str]:
     return {"mxnet": mxnet, "opencv": images.cv2.__version__}
 
 
-def _verify(partial_rec: str, partial_idx: str, rec_path: str, num_records: int) -> None:
+def _verify(partial_rec: str, partial_idx: str, rec_path: str, num_records: int, progress: Optional[bool]) -> None:
     """Verify what was written, under the name that it is to have."""
-    report = verify_dataset(partial_rec, idx_path=partial_idx, num_records=num_records)
+    report = verify_dataset(partial_rec, idx_path=partial_idx, num_records=num_records, progress=progress)
     replace(report, rec_path=rec_path).raise_for_problems()
 
 

@@ -15,7 +15,7 @@ Progress = Union[None, bool, Callable[[int, Optional[int], int], Any]]
 
 
 @contextmanager
-def open_progress(progress: Progress, count: Callable[[], Optional[int]]) -> Iterator[Tell]:
+def open_progress(progress: Progress, count: Callable[[], Optional[int]], name: str = "im2rec") -> Iterator[Tell]:
     """Give a function to tell the progress to, and clear up behind it.
 
     Parameters
@@ -25,23 +25,25 @@ def open_progress(progress: Progress, count: Callable[[], Optional[int]]) -> Ite
         failures).
     count : callable
         Gives the total, or None if it cannot be known; called only if someone wants to know.
+    name : str
+        What the bar is called.
     """
     if callable(progress):
         listener, total = progress, count()
         yield lambda done, failed: listener(done, total, failed)
     elif progress or (progress is None and (_on_terminal() or _in_notebook())):
-        yield from _bar(count())
+        yield from _bar(count(), name)
     else:
         yield lambda done, failed: None
 
 
-def _bar(total: Optional[int]) -> Iterator[Tell]:
+def _bar(total: Optional[int], name: str) -> Iterator[Tell]:
     if _in_notebook():
         from tqdm.auto import tqdm
     else:
         from tqdm import tqdm
     failed_before = 0
-    with tqdm(total=total, unit=" images", dynamic_ncols=True, desc="im2rec") as bar:
+    with tqdm(total=total, unit=" images", dynamic_ncols=True, desc=name) as bar:
 
         def tell(done: int, failed: int) -> None:
             nonlocal failed_before

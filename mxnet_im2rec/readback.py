@@ -130,10 +130,11 @@ class Readback:
         return read_one(self._buffer, self._offsets[position], self._request.rec)
 
     def _progress(self, done: int) -> None:
+        """Tell now and then that it goes on: how many records were looked at, and read through ImageRecordIter, together."""
         now = time.monotonic()
         if now - self._told > _PROGRESS_SECONDS:
             self._told = now
-            self._tell(event="progress", records=done)
+            self._tell(event="progress", done=done)
 
     def _problem(self, position: int, message: str) -> None:
         self._tell(event="problem", position=position, index=self._record(position).index, message=message)
@@ -213,7 +214,7 @@ class Readback:
             self._compare_labels(start, batch.label[0].asnumpy().reshape(batch_size, -1)[: end - start])
             self._compare_pixels(threads, start, end, batch.data[0], data_shape)
             start = end
-            self._progress(start)
+            self._progress(count + start)
         if start != count:
             what = f"more than {count:,}" if start > count else f"{start:,}"
             self._tell(event="problem", position=None, index=None, message=f"ImageRecordIter gives {what} of {count:,} records")
@@ -261,7 +262,7 @@ class Readback:
         """Decode the suspects again, one at a time, so that what libjpeg prints is of this record."""
         harmless = []
         for number, position in enumerate(sorted(set(self._suspects) - self._faulty)):
-            self._progress(number)
+            self._progress(2 * len(self._offsets) + number)
             said = _words_of_libjpeg(bytes(self._record(position).content))
             extra = _EXTRA_BYTES.match(said)
             if not _DAMAGE.match(said) or (extra and int(extra.group(1)) <= _FEW_BYTES):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+import shutil
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
@@ -275,7 +276,8 @@ def extract(rec_path: _Path, folder: _Path, *, idx_path: Optional[_Path] = None,
     rec_path : str or os.PathLike
         The .rec.
     folder : str or os.PathLike
-        Where the files go: a folder that is empty, or not there yet. The list is ``images.lst`` in it.
+        Where the files go: a folder that is empty, or not there yet. The list is ``images.lst`` in it, and comes last; if the
+        call raises, the folder is as it was.
     idx_path : str or os.PathLike, optional
         The .idx; by default the one beside the .rec, if there is one.
     by_label : bool
@@ -303,11 +305,28 @@ def extract(rec_path: _Path, folder: _Path, *, idx_path: Optional[_Path] = None,
     if os.path.isdir(folder) and os.listdir(folder):
         raise FileExistsError(f"the folder {folder!r} is not empty; give a new one")
     list_path = os.path.join(folder, "images.lst")
+    partial = list_path + ".partial"
     with RecordFile(rec_path, idx_path) as records:
+        is_new = not os.path.isdir(folder)
         os.makedirs(folder, exist_ok=True)
-        with open(list_path, "w", encoding="utf-8", newline="\n") as entries:
-            count, skipped = _write_images(records, folder, entries, by_label)
+        try:
+            with open(partial, "w", encoding="utf-8", newline="\n") as entries:
+                count, skipped = _write_images(records, folder, entries, by_label)
+            os.replace(partial, list_path)
+        except BaseException:
+            _empty(folder)
+            if is_new:
+                os.rmdir(folder)
+            raise
     return ExtractReport(folder, list_path, count, tuple(skipped))
+
+
+def _empty(folder: str) -> None:
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path)
+        else:
+            os.unlink(entry.path)
 
 
 def _write_images(records: RecordFile, folder: str, entries: TextIO, by_label: bool) -> Tuple[int, List[Tuple[int, int]]]:

@@ -29,6 +29,7 @@ from .errors import WorkerDiedError
 from .findings import Findings, VerifyReport
 from .listfile import ListEntry, read_list
 from .parallel import ProcessPool, SerialPool, ordered_map
+from .progress import Progress, Tell, open_progress
 from .reader import idx_beside
 from .sources import OTHER_ARGUMENTS, Difference, Match, SourceCheck, match_list
 from .structure import Structure, check_index, check_structure, map_file
@@ -56,6 +57,7 @@ def verify(
     num_workers: Optional[int] = None,
     num_records: Optional[int] = None,
     timeout: float = 300.0,
+    progress: Progress = None,
 ) -> VerifyReport:
     """Prove that a dataset is sound, and report all that is wrong with it.
 
@@ -92,6 +94,9 @@ def verify(
         How many records there must be, where that is known.
     timeout : float
         In seconds: an ImageRecordIter that gives nothing for so long is ended, which is a problem.
+    progress : None, bool or callable
+        Of decoding all images, and then of reading them through ImageRecordIter: None shows a bar on a terminal or in a notebook,
+        True and False force it; a callable receives (images done, total, 0) about once a second.
 
     Returns
     -------
@@ -136,6 +141,7 @@ def verify(
     if num_records is not None:
         num_records = arguments.whole_number("num_records", num_records, 0)
     timeout = arguments.seconds("timeout", timeout)
+    progress = arguments.progress(progress)
     check = None
     if root is not None and pixels != "none":
         check = SourceCheck(path, root, transformations, seed=seed, color=int(color), fast_decode=fast_decode)
@@ -161,7 +167,8 @@ def verify(
     if pixels == "none":
         findings.note("not read through ImageRecordIter, no image was decoded: pixels='none'")
     else:
-        _check_readback(path, index if is_indexed else None, structure, pixels, timeout, findings)
+        with open_progress(progress, lambda: 2 * len(structure.ids), "verify") as tell:
+            _check_readback(path, index if is_indexed else None, structure, pixels, timeout, findings, tell)
     return findings.report(path, len(structure.ids), time.monotonic() - started)
 
 
@@ -245,7 +252,7 @@ def _check_sources(
 
 
 def _check_readback(
-    path: str, index: Optional[str], structure: Structure, pixels: str, timeout: float, findings: Findings
+    path: str, index: Optional[str], structure: Structure, pixels: str, timeout: float, findings: Findings, tell: Tell
 ) -> None:
     """Have MXNet read the dataset in a process of its own, and take down what that tells."""
     if not structure.is_whole or not len(structure.ids):
@@ -271,7 +278,7 @@ def _check_readback(
             "folder": folder,
             "parent": os.getpid(),
         }
-        _run_reader(request, folder, timeout, findings)
+        _run_reader(request, folder, timeout, findings, lambda done: tell(min(done, 2 * len(structure.ids)), 0))
 
 
 def _link(path: str, name: str) -> None:
@@ -281,7 +288,7 @@ def _link(path: str, name: str) -> None:
         shutil.copyfile(path, name)
 
 
-def _run_reader(request: Dict[str, Any], folder: str, timeout: float, findings: Findings) -> None:
+def _run_reader(request: Dict[str, Any], folder: str, timeout: float, findings: Findings, tell: Callable[[int], None]) -> None:
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([package, *(os.path.abspath(place) for place in sys.path)])}
     with open(os.path.join(folder, "stderr"), "w+", encoding="utf-8", errors="replace") as stderr:
@@ -294,7 +301,7 @@ def _run_reader(request: Dict[str, Any], folder: str, timeout: float, findings: 
             stderr=stderr,
         )
         try:
-            ended = _take_down(process, timeout, findings)
+            ended = _take_down(process, timeout, findings, tell)
         finally:
             process.kill()
             process.wait()
@@ -306,7 +313,7 @@ def _run_reader(request: Dict[str, Any], folder: str, timeout: float, findings: 
             findings.add("reader", f"{_describe_end(process.returncode)}{_last_words(stderr.read())}")
 
 
-def _take_down(process: Any, timeout: float, findings: Findings) -> bool:
+def _take_down(process: Any, timeout: float, findings: Findings, tell: Callable[[int], None]) -> bool:
     """Take down what the reader tells, until it ends or falls silent; gives whether it came to its end."""
     events: queue.Queue = queue.Queue()
     timeout = min(timeout, threading.TIMEOUT_MAX)
@@ -325,7 +332,9 @@ def _take_down(process: Any, timeout: float, findings: Findings) -> bool:
             except ValueError:  # cut off by the process's death
                 continue
             kind = event["event"]
-            if kind == "problem":
+            if kind == "progress":
+                tell(event["done"])
+            elif kind == "problem":
                 findings.add("reader", event["message"], event["position"], event["index"])
             elif kind == "note":
                 findings.note(event["message"])

@@ -380,6 +380,8 @@ class RecordWriter:
                 self._record.close()
             with suppress(OSError):
                 self._record.fidx.close()
+        with suppress(OSError):
+            self._journal.read_again()
         kept = self.kept
         if keep and self._may_be_kept and kept is not None and kept.records:
             self._remove_partial(except_for=kept.generation)

@@ -426,7 +426,7 @@ def test_merge_overwrites_only_when_told(parts):
         ([], 2, "OUTPUT"),
         (["one.rec"], 2, "OUTPUT"),
         (["nosuch.rec", "all"], 2, "nosuch.rec"),
-        (["one.rec", "one.rec", "all"], 2, "more than once"),
+        (["one.rec", "one.rec", "all"], 1, "more than once"),
         (["one.rec", "one.lst", "all"], 1, "one.lst"),
     ],
 )

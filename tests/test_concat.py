@@ -60,7 +60,9 @@ def test_a_part_without_an_idx_is_scanned(parts):
 
 
 def test_repeated_indices_are_refused_with_both_files(parts):
-    with pytest.raises(ValueError, match=r"7 indices .*: 0 is in '.*all\.rec' and in '.*a\.rec'"):
+    with pytest.raises(
+        RecordFormatError, match=r"a\.rec', byte 0: expected an index that is not in '.*all\.rec' too .* found 0, one of 7 "
+    ):
         concatenate([parts / "all.rec", parts / "a.rec"], parts / "out")
     assert not list(parts.glob("out*"))
 

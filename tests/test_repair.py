@@ -210,3 +210,28 @@ def test_labels_survive_extraction_exactly(tmp_path, photos):
     assert all(np.array_equal(header.label, labels[index]) for index, header, _ in read_records(first))
     report = extract(first.rec_path, tmp_path / "files")
     assert dataset_bytes(im2rec(report.list_path, tmp_path / "again", pass_through=True)) == dataset_bytes(first)
+
+
+def test_an_extraction_that_is_interrupted_leaves_the_folder_as_it_was(packed, tmp_path, monkeypatch):
+    rec_path = packed.rec_path
+    monkeypatch.setattr("mxnet_im2rec.repair._file_name", interrupt_at(4))
+    with pytest.raises(KeyboardInterrupt):
+        extract(rec_path, tmp_path / "new", by_label=True)
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "there").mkdir()
+    monkeypatch.setattr("mxnet_im2rec.repair._file_name", interrupt_at(4))
+    with pytest.raises(KeyboardInterrupt):
+        extract(rec_path, tmp_path / "there")
+    assert not list((tmp_path / "there").iterdir())
+
+
+def interrupt_at(number):
+    calls = []
+
+    def name(record, used, by_label):
+        calls.append(record)
+        if len(calls) == number:
+            raise KeyboardInterrupt
+        return f"sub/{len(calls)}" if by_label else str(len(calls))
+
+    return name

@@ -485,7 +485,7 @@ def test_an_image_that_goes_while_it_is_packed_is_a_failure(folder):
 
 
 def test_a_dataset_that_does_not_verify_is_not_kept(folder, monkeypatch):
-    def refuse(partial_rec, partial_idx, rec_path, num_records):
+    def refuse(partial_rec, partial_idx, rec_path, *rest):
         raise VerifyError(["on purpose"], rec_path)
 
     monkeypatch.setattr("mxnet_im2rec.pack._verify", refuse)
@@ -567,6 +567,25 @@ def test_the_journal_is_lines_of_json(folder):
     lines = [json.loads(line) for line in (folder / "out.rec.journal.partial").read_text().splitlines()]
     assert lines[0]["settings"]["quality"] == "95"
     assert lines[-1]["checkpoint"]["records"] == 64
+
+
+def test_an_interruption_between_the_journal_and_what_is_known_of_it_loses_nothing(folder, monkeypatch):
+    original, added = Journal._append, []
+
+    def append_and_interrupt(self, line):
+        original(self, line)
+        if "checkpoint" in line:
+            added.append(line)
+            if len(added) == 1:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(Journal, "_append", append_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        pack(folder)
+    monkeypatch.undo()
+    report = pack(folder, resume=True)
+    assert report.num_resumed == BATCH // 2
+    assert_resumed(folder, report)
 
 
 def test_a_journal_whose_owner_removes_it_meanwhile_is_made_anew(tmp_path):

@@ -565,3 +565,12 @@ def test_a_path_that_imagerecorditer_cannot_open_is_noted(tmp_path):
     (tmp_path / "a#b;c").mkdir()
     report = structure_of(small(tmp_path / "a#b;c"))
     assert any("cannot open this path, which holds '#', ';'" in note for note in report.notes)
+
+
+def test_progress_is_told(tmp_path):
+    told = []
+    report = verify(small(tmp_path), progress=lambda *values: told.append(values))
+    assert report.ok and told
+    assert all(0 <= done <= total == 2 * report.num_records and failed == 0 for done, total, failed in told)
+    with pytest.raises(TypeError, match="progress must be"):
+        verify(small(tmp_path), progress="yes")

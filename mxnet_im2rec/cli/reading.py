@@ -67,8 +67,8 @@ def verify(
         raise click.UsageError("the transforms are for comparing with the images: give --root too, or leave them out.")
     from ..verification import verify as verify_dataset
 
-    with at_work(rec):
-        options.update(color=int(color), pack_labels=not no_pack_labels, idx_path=idx, num_workers=workers)
+    with at_work(rec, "images decoded and read") as progress:
+        options.update(color=int(color), pack_labels=not no_pack_labels, idx_path=idx, num_workers=workers, progress=progress)
         report = verify_dataset(rec, list_file, transformations=choice.make(), **options)
     show(report)
     return OK if report.ok else FAILED
