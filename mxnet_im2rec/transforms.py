@@ -78,6 +78,7 @@ class TransformPlan:
         if not self._steps and not tail:
             self._middle = [transformations]  # as the caller has put it together
         self._pickled: Optional[bytes] = None
+        self._may_share_memory = False
 
     def _agree(self, step: Step, block: Callable) -> bool:
         """Whether OpenCV does the same as MXNet on this machine: their builds may differ. The tests try it at length."""
@@ -102,8 +103,13 @@ class TransformPlan:
         state["_whole"] = state["_middle"] = state["_tail"] = None
         return state
 
-    def load(self) -> None:
-        """Make ready; after unpickling this is what brings the transforms, and MXNet, into the process."""
+    def prepare(self) -> None:
+        """Make a worker process ready."""
+        self._may_share_memory = True
+        self._load()
+
+    def _load(self) -> None:
+        """After unpickling this is what brings the transforms, and MXNet, into the process."""
         if self._whole is None:
             import_mxnet()
             assert self._pickled is not None
@@ -137,7 +143,7 @@ class TransformPlan:
             If the result cannot be stored as an image. What the transform itself raises comes through.
         """
         if self._whole is None:
-            self.load()
+            self._load()
         channels = 1 if image.ndim == 2 else image.shape[2]
         if channels in self._channels:
             try:
@@ -172,8 +178,13 @@ class TransformPlan:
         return images.to_bgr(to_uint8(result, image.shape[2], self._makes_tensors))
 
     def _to_ndarray(self, image: np.ndarray) -> Any:
-        """An NDArray, of the kind that the caller of im2rec() works with, that shares the image's memory."""
-        array = import_mxnet().nd.from_numpy(image)
+        """An NDArray of the kind that the caller of im2rec() works with.
+
+        In a worker it shares the image's memory. Elsewhere it may not: one of MXNet's threads would give the memory back, for
+        which it needs Python's lock; and a fork, by whomever, waits for MXNet's threads while it holds that lock, for ever.
+        """
+        nd = import_mxnet().nd
+        array = nd.from_numpy(image) if self._may_share_memory else nd.array(image, dtype=image.dtype)
         return array.as_np_ndarray() if self._np_semantics[0] else array
 
     @contextmanager

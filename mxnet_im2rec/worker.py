@@ -63,7 +63,7 @@ class Packer:
             cv2.setNumThreads(1)
         _keep_freed_memory()
         if self._plan is not None:
-            self._plan.load()
+            self._plan.prepare()
 
     def __call__(self, entry: Union[ListEntry, Failure]) -> Union[bytes, Failure]:
         """The packed record, or why there is none. A Failure of reading the list passes through, to keep its place."""

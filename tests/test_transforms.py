@@ -147,3 +147,16 @@ def test_what_does_not_pickle_at_all_says_what_to_do():
     plan = TransformPlan(lambda image: lock and image, seed=0)
     with pytest.raises(TypeError, match="num_workers=0"):
         pickle.dumps(plan)
+
+
+def test_only_a_worker_shares_an_images_memory_with_mxnet():
+    """Elsewhere a fork could wait for ever: MXNet's thread that gives the memory back needs the lock which the fork holds."""
+    kept = []
+    plan = TransformPlan(lambda image: kept.append(image) or image, 0)
+    for prepare, seen in ((lambda: None, 7), (plan.prepare, 8)):
+        prepare()
+        image = np.full((4, 4, 3), 7, np.uint8)
+        array = plan._to_ndarray(image)
+        array.wait_to_read()
+        image[:] = 8
+        assert array.asnumpy().max() == seen
