@@ -30,6 +30,8 @@ def write_failures(path: str, failures: Sequence[Failure]) -> None:
         for failure in failures:
             fields = (getattr(failure, name) for name in _COLUMNS)
             stream.write("\t".join("" if field is None else _escape(str(field)) for field in fields) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
     os.replace(partial, path)
 
 

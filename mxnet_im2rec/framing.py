@@ -140,7 +140,7 @@ def find_magic(buffer: memoryview, start: int, end: int, cflags: Sequence[int] =
     """The first magic, at a multiple of 4, with one of these cflags behind it. What is looked through at once grows, so that
     neither many pieces nor large ones take long."""
     look = _FIRST_LOOK
-    while start + 8 <= end:
+    while start + 4 <= end:
         words = np.frombuffer(buffer, "<u4", min(look, (end - start) // 4), start)
         for place in np.flatnonzero(words == MAGIC):
             found = start + 4 * int(place)

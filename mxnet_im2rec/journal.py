@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The journal beside an unfinished dataset: who writes it, with which settings, and how far it has come.
 
-A file of JSON lines, only ever appended to. What a line says is on the disk before the line is. A line that is cut off, by a
-crash while it was written, counts for nothing. Whoever writes the dataset holds a lock on it.
+A file of JSON lines, only ever appended to. What a line says is on the disk before the line is. Each ends with a checksum of all
+up to there: a line that is cut off, by a crash while it was written, or damaged counts for nothing, nor do those behind it.
+Whoever writes the dataset holds a lock on it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import socket
 import sys
 import threading
+import zlib
 from contextlib import suppress
 from dataclasses import asdict, astuple, dataclass
 from typing import Any, BinaryIO, Dict, List, Optional, Set, Tuple
@@ -24,6 +26,7 @@ if sys.platform != "win32":
     import fcntl
 
 _FORMAT = 1
+_SUM = b', "sum": '
 
 
 @dataclass(frozen=True)
@@ -86,12 +89,13 @@ class Journal:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._key = os.path.realpath(path)  # another name of the folder is no other output
         self.settings: Dict[str, str] = {}
         self.checkpoint: Optional[Checkpoint] = None
         self.failures: List[KeptFailure] = []
         self.is_publishing = False
         self._stream: Optional[BinaryIO] = None
-        self._num_bytes = 0  # of the lines that count
+        self._num_bytes = self._sum = 0  # of the lines that count
         self._run = ""
 
     def open(self) -> None:
@@ -105,12 +109,12 @@ class Journal:
             If it cannot be made.
         """
         with self._guard:
-            if (os.getpid(), self.path) in self._held:
+            if (os.getpid(), self._key) in self._held:
                 raise OutputError(self._who("this process"))
-            self._held.add((os.getpid(), self.path))
+            self._held.add((os.getpid(), self._key))
         try:
             while True:
-                self._stream = open(self.path, "a+b")  # noqa: SIM115  # closed by close()
+                self._stream = open(self.path, "a+b", buffering=0)  # noqa: SIM115  # closed by close()
                 self._lock()
                 with suppress(FileNotFoundError):  # whoever had it has finished, and removed it, meanwhile
                     if os.path.samestat(os.stat(self.path), os.fstat(self._stream.fileno())):
@@ -140,14 +144,18 @@ class Journal:
     def _read(self) -> None:
         assert self._stream is not None
         self._stream.seek(0)
-        for line in self._stream:
-            if not line.endswith(b"\n"):  # cut off
+        data = self._stream.read()
+        self.checkpoint, self.failures, self._num_bytes, self._sum = None, [], 0, 0
+        for line in data.splitlines(keepends=True):
+            text, _, found = line.rpartition(_SUM)
+            total = zlib.crc32(text, self._sum)
+            if found != b"%d}\n" % total:  # cut off, damaged, or no journal of ours
                 return
             try:
                 self._take(json.loads(line))
-            except (ValueError, KeyError, TypeError):  # no journal of ours, or damaged: what was understood counts
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # of another version
                 return
-            self._num_bytes += len(line)
+            self._num_bytes, self._sum = self._num_bytes + len(line), total
 
     def _take(self, line: Dict[str, Any]) -> None:
         if "journal" in line:
@@ -165,16 +173,13 @@ class Journal:
 
     def start(self, settings: Dict[str, str]) -> None:
         """Begin the journal of a new dataset, over what was in the file."""
-        assert self._stream is not None
-        self._stream.truncate(0)
+        self._num_bytes = self._sum = 0
         self.settings, self.checkpoint, self.failures, self.is_publishing = settings, None, [], False
         self._append({"journal": _FORMAT, "settings": settings})
         self._append({"run": os.getpid(), "host": socket.gethostname()})
 
     def resume(self) -> None:
         """Go on with the journal as it is, in this process."""
-        assert self._stream is not None
-        self._stream.truncate(self._num_bytes)
         self._append({"run": os.getpid(), "host": socket.gethostname()})
 
     def add(self, checkpoint: Checkpoint, failures: List[KeptFailure], replace: bool = False) -> None:
@@ -190,9 +195,15 @@ class Journal:
 
     def _append(self, line: Dict[str, Any]) -> None:
         assert self._stream is not None
-        self._stream.write(json.dumps(line).encode("ascii") + b"\n")
-        self._stream.flush()
+        text = json.dumps(line)[:-1].encode("ascii")
+        total = zlib.crc32(text, self._sum)
+        data = text + _SUM + b"%d}\n" % total
+        self._stream.truncate(self._num_bytes)  # what does not count, such as a line that was cut off
+        view = memoryview(data)
+        while view:  # a disk that fills up takes a part, and fails at the next
+            view = view[self._stream.write(view) :]
         os.fsync(self._stream.fileno())
+        self._num_bytes, self._sum = self._num_bytes + len(data), total
 
     def remove(self) -> None:
         """Remove the file, while it is locked."""
@@ -201,7 +212,6 @@ class Journal:
 
     def read_again(self) -> None:
         """Know what the file says, after an interruption that may have come between it and this object."""
-        self.checkpoint, self.failures, self._num_bytes = None, [], 0
         self._read()
 
     def close(self) -> None:
@@ -211,7 +221,7 @@ class Journal:
                 self._stream.close()
             self._stream = None
         with self._guard:
-            self._held.discard((os.getpid(), self.path))
+            self._held.discard((os.getpid(), self._key))
 
 
 def differences(before: Dict[str, str], now: Dict[str, str]) -> List[Tuple[str, str, str]]:

@@ -8,7 +8,7 @@ import logging
 import multiprocessing
 import os
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from importlib import metadata
 from itertools import chain, islice
@@ -112,13 +112,15 @@ def im2rec(
         not below the resized one. Much faster for large photos. Pixels differ from those of a full decode, by how much
         ``benchmarks/README.md`` tells; so it is off by default.
     verify : bool
-        Read the dataset back before it is published, as :func:`mxnet_im2rec.verify` does without a list: its structure, and
-        every record, label and pixel through MXNet's ImageRecordIter.
+        Read the dataset back before it is published, as :func:`mxnet_im2rec.verify` does: its structure; that every entry which
+        did not fail has its record, in order and with its labels, if the list can be read twice; and every record, label and
+        pixel through MXNet's ImageRecordIter. The images are not read and transformed once more, to compare.
     resume : bool
         Go on with a run on this output that was interrupted, by whatever, from what it has left beside the output; without
         anything to resume it just runs. The result is that of a run which was never interrupted: entries that failed before are
         tried again, and put in their place if they work now. List, root, transformations and settings must be as they were;
-        the images and the number of workers need not. False begins anew.
+        the images and the number of workers need not. False begins anew. Only while entries that failed are being put in their
+        place an interruption may cost more than ``batch_size``: all of those are tried again then.
     only : str, os.PathLike or sequence of Failure, optional
         Pack only the entries that failed before: the ``.failures.tsv`` of an earlier run, or its report's ``failures``. The list
         must have them on the same lines. :func:`mxnet_im2rec.concatenate` joins the two datasets.
@@ -199,6 +201,11 @@ def im2rec(
     failed_before = read_failures(only) if isinstance(only, (str, os.PathLike)) else only
     if failed_before is not None:
         entries = pick(entries, failed_before)
+        if isinstance(only, (str, os.PathLike)) and os.path.realpath(only) == os.path.realpath(_failures_path(rec_path)):
+            raise ValueError(
+                f"only is the table of {rec_path!r} itself, which the mended images alone would replace; "
+                f"give another output_path, and join the two with mxnet_im2rec.concatenate()"
+            )
     watch = ListWatch(list_file)
     settings = {
         **{name: str(value) for name, value in options.items()},
@@ -210,7 +217,7 @@ def im2rec(
     }
 
     failures: List[Failure] = []
-    failures_path = rec_path[: -len(".rec")] + ".failures.tsv"
+    failures_path = _failures_path(rec_path)
     with ExitStack() as stack:
         pool = stack.enter_context(_open_pool(packer, num_workers, mp_context, timeout))
         # Only now, when the workers work already, MXNet is loaded if it is not yet. For pass_through it is not needed at all.
@@ -224,15 +231,21 @@ def im2rec(
                     if not writer.num_records:
                         raise EmptyDatasetError(_why_empty(list_file, failures), failures)
                 except (ErrorLimitExceeded, EmptyDatasetError):
-                    _note_failures(failures_path, failures)
+                    if failures:
+                        _note_failures(failures_path, failures)
                     raise
             if not watch.is_unchanged():
                 writer.forget()
                 raise ListChangedError(f"{watch.path!r} changed while it was read; nothing was written. Run it again")
-            if verify:
-                quiet = progress if isinstance(progress, bool) or progress is None else False
-                writer.check = lambda rec, idx: _verify(rec, idx, rec_path, writer.num_records, quiet)
-    noted = _note_failures(failures_path, failures)
+
+            def finish(partial_rec: str, partial_idx: str) -> None:
+                if verify:
+                    packed = _packed_entries(list_file, pack_labels, failed_before, failures)
+                    _verify(writer, rec_path, packed, None if progress is None else progress is True)
+                _note_failures(failures_path, failures)  # before the dataset, which must not be there without it
+
+            writer.check = finish
+    noted = failures_path if os.path.exists(failures_path) else None
     seconds = time.monotonic() - started
     sizes = (writer.num_records, writer.num_bytes)
     return PackReport(rec_path, idx_path, *sizes, tuple(failures), seconds, num_resumed, noted)
@@ -334,18 +347,19 @@ def _check_kept(writer: RecordWriter, num_records: int) -> None:
         raise ResumeError(f"{rec!r} holds {found:,} records, its journal says {num_records:,}. Begin anew, without resume")
 
 
-def _note_failures(path: str, failures: Sequence[Failure]) -> Optional[str]:
-    """Write the table of failures, or remove that of an earlier run; gives where it is."""
+def _failures_path(rec_path: str) -> str:
+    return rec_path[: -len(".rec")] + ".failures.tsv"
+
+
+def _note_failures(path: str, failures: Sequence[Failure]) -> None:
+    """Write the table of failures, or remove that of an earlier run."""
     try:
+        with suppress(FileNotFoundError):
+            os.unlink(path)
         if failures:
             write_failures(path, failures)
-            return path
-        os.unlink(path)
-    except FileNotFoundError:
-        return None
     except OSError as error:  # the dataset, or an error that matters more, must not be lost for it
         _log.warning("cannot write the list of failures: %s", error)
-    return None
 
 
 def _versions() -> Dict[str, str]:
@@ -357,10 +371,26 @@ def _versions() -> Dict[str, str]:
     return {"mxnet": mxnet, "opencv": images.cv2.__version__}
 
 
-def _verify(partial_rec: str, partial_idx: str, rec_path: str, num_records: int, progress: Optional[bool]) -> None:
-    """Verify what was written, under the name that it is to have."""
-    report = verify_dataset(partial_rec, idx_path=partial_idx, num_records=num_records, progress=progress)
+def _verify(writer: RecordWriter, rec_path: str, packed: Optional[Iterator[ListEntry]], progress: Optional[bool]) -> None:
+    """Verify what was written, under the name that it is to have; what does not verify is of no use to a later run."""
+    rec, idx = writer.partial_paths
+    report = verify_dataset(rec, packed, idx_path=idx, num_records=writer.num_records, progress=progress)
+    if not report.ok:
+        writer.forget()
     replace(report, rec_path=rec_path).raise_for_problems()
+
+
+def _packed_entries(
+    list_file: Any, pack_labels: bool, failed_before: Optional[Sequence[Failure]], failures: Sequence[Failure]
+) -> Optional[Iterator[ListEntry]]:
+    """The entries that are records now, from the list read once more; None if it can be read only once."""
+    if not isinstance(list_file, Sequence) and not os.path.isfile(list_file):
+        return None
+    entries = read_list(list_file, pack_labels, warn=False)
+    if failed_before is not None:
+        entries = pick(entries, failed_before)
+    left_out = {failure.line for failure in failures}
+    return (entry for entry in entries if isinstance(entry, ListEntry) and entry.line not in left_out)
 
 
 def _open_pool(

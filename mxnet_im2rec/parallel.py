@@ -9,6 +9,7 @@ can neither block the rest nor go unnoticed.
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import multiprocessing
 import os
@@ -45,6 +46,7 @@ _NOT_STARTED = -1
 _MAIN_GUARD_HINT = (
     ". With this start method a worker imports the main script, so that the call must stand under if __name__ == '__main__':"
 )
+_PR_SET_PDEATHSIG = 1  # prctl.h
 _F_SETPIPE_SZ, _PIPE_BYTES = 1031, 1 << 20  # fcntl.h; the most that a user may ask for by default
 
 
@@ -513,6 +515,7 @@ def _work_until_told(inbox: Connection, outbox: Connection, work: Any, state: An
     """A worker's whole life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _die_with_parent()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     ticket = -1
     try:
@@ -542,6 +545,14 @@ def _work_on(ticket: int, items: Sequence[Any], outbox: Connection, work: Callab
                 state[0] = 0  # of the next job, which is the first as soon as this one's last results have been taken
             outbox.send_bytes(_dump((ticket, results, is_last, None)))
             results, waiting_bytes = [], 0
+
+
+def _die_with_parent() -> None:
+    """Have Linux kill this worker with the thread that started it, which waits for it: even one that never gives Python's lock
+    back. Not if that is a fork server; then, and elsewhere, only _end_with_parent sees to it."""
+    parent = multiprocessing.parent_process()
+    if sys.platform == "linux" and parent is not None and os.getppid() == parent.pid:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _end_with_parent() -> None:

@@ -218,8 +218,8 @@ def _check_extent(buffer: memoryview, offset: int, following: int, content: Unio
     """Make sure that a length is not one that damage has changed: within a payload no magic stands at a multiple of 4."""
     start = offset
     while start < following:
-        _, end, after = read_frame(buffer, start, path)
-        if find_magic(buffer, start + 8, end) is not None:
+        _, _, after = read_frame(buffer, start, path)
+        if find_magic(buffer, start + 8, after) is not None:
             raise RecordFormatError(path, start + 4, "a length that ends before the next frame", "frames within the payload")
         start = after
     if not MAGIC_BYTES.startswith(bytes(buffer[following : following + 4])):  # nothing is left, or less than 4 bytes, or a frame

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from typing import Any, Callable, Iterator, NamedTuple, Optional, Tuple, Union
 
+import cv2
 import numpy as np
 
 from . import images
@@ -23,6 +24,9 @@ _MOST_ALIKE = 10  # that are told one by one; more become one line
 _LEFT_OUT = "; what im2rec() left out is among the failures of its report"
 OTHER_ARGUMENTS = "; the usual cause: other transformations, seed, color or fast_decode than in packing"
 _OTHER_SIZE = "; the usual cause: other transformations or another color than in packing, or an EXIF orientation not applied"
+
+_DAMAGED = "; the usual cause: its bytes were damaged, or the image was another when it was packed"
+_BLOCK, _OFF, _FAR_OFF = 16, 4.0, 16.0  # pixels; levels
 
 Match = Tuple[ListEntry, int, int]
 """An entry, and the position and the offset of its record."""
@@ -168,7 +172,25 @@ def _compare(expected: np.ndarray, record: Record) -> Union[float, Difference]:
     psnr = 10 * np.log10(float(np.iinfo(stored.dtype).max) ** 2 / error)
     if is_lossless:
         return Difference(f"the stored PNG differs from its source ({psnr:.1f} dB)", OTHER_ARGUMENTS)
+    if _differs_in_parts(stored, expected, error**0.5):
+        return Difference(f"a part of the image differs from its source ({psnr:.1f} dB in all)", _DAMAGED)
     return float(psnr)
+
+
+def _differs_in_parts(stored: np.ndarray, expected: np.ndarray, error: float) -> bool:
+    """Whether the mean brightness of some block of 16 x 16 pixels is further off than JPEG makes it.
+
+    Damage in a JPEG's scan moves it, often without harm to the PSNR of the whole. Of undamaged ones, photos and noise alike, the
+    block that is worst off is so by at most 7 levels at quality 10, by 4 at 50, and never by more than 13, or by twice the
+    `error`, the root of the mean square in levels: measured on scikit-image's photos, at qualities from 5 to 95.
+    """
+    first, second = (
+        cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.shape[2] == 3 else image[:, :, 0] for image in (stored, expected)
+    )
+    size = max(1, stored.shape[1] // _BLOCK), max(1, stored.shape[0] // _BLOCK)
+    blocks = cv2.resize(cv2.subtract(first, second, dtype=cv2.CV_32F), size, interpolation=cv2.INTER_AREA)
+    worst = float(np.abs(blocks).max())
+    return worst > _FAR_OFF or (worst > _OFF and worst > 2 * error)
 
 
 def _described(image: np.ndarray) -> str:

@@ -281,11 +281,11 @@ def check_index(idx_path: str, structure: Structure, findings: Findings) -> bool
         malformed.close()
         return False
     malformed.close(f"; {hint}")
+    if len(np.unique(structure.ids)) < len(structure.ids):
+        hint = "the .rec has several records of one id; give every image an index of its own, and pack again"
     keys, offsets = np.array([key for key, _, _ in lines], np.uint64), np.array([place for _, place, _ in lines], np.uint64)
     if not np.array_equal(keys, structure.ids) or not np.array_equal(offsets, structure.offsets.astype(np.uint64)):
         _compare_index(lines, structure, f"; {hint}", findings)
-    if len(np.unique(structure.ids)) < len(structure.ids):
-        hint = "the .rec has several records of one id; give every image an index of its own, and pack again"
     _check_unique(lines, f"; {hint}", findings)
     return findings.num_problems == before
 

@@ -61,6 +61,7 @@ class TransformPlan:
         mx = import_mxnet()
         stock = mx.gluon.data.vision.transforms
         self._seed = seed
+        self._may_share_memory = False
         self._np_semantics: Tuple[bool, bool] = (mx.util.is_np_array(), mx.util.is_np_shape())
         blocks = flatten(transformations, stock)
         self.is_random = not all(is_deterministic(block, stock) for block in blocks)
@@ -78,7 +79,6 @@ class TransformPlan:
         if not self._steps and not tail:
             self._middle = [transformations]  # as the caller has put it together
         self._pickled: Optional[bytes] = None
-        self._may_share_memory = False
 
     def _agree(self, step: Step, block: Callable) -> bool:
         """Whether OpenCV does the same as MXNet on this machine: their builds may differ. The tests try it at length."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import stat
 import sys
 from typing import Callable, Optional, Union
 
@@ -20,6 +21,7 @@ from .mxnet_compat import explain
 from .report import Failure
 from .transforms import TransformPlan, generators_kept
 
+_LARGEST_FILE = 1 << 31
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _KEPT_BYTES = -1, -3, 256 << 20  # malloc.h
 
 
@@ -71,7 +73,10 @@ class Packer:
             return entry
         stage = "read"
         try:
-            with open(os.path.join(self._root, entry.path), "rb") as stream:
+            with open(os.path.join(self._root, entry.path), "rb", opener=_open_without_waiting) as stream:
+                status = os.fstat(stream.fileno())
+                if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_FILE:
+                    raise ImageError(f"no file of an image: {stream.name!r} is {_kind(status)}")
                 data = stream.read()
             if not data:
                 raise ImageError(f"the file is empty: {stream.name!r}")
@@ -120,6 +125,14 @@ class InProcess:
             return self._packer(entry)
 
 
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a named pipe would wait for its writer
+
+
+def _kind(status: os.stat_result) -> str:
+    return f"of {status.st_size:,} bytes" if stat.S_ISREG(status.st_mode) else "a pipe, a device or a folder"
+
+
 def _pack(entry: ListEntry, data: bytes) -> bytes:
     header = pack_header(entry.index, entry.labels)
     size = len(header) + len(data)
@@ -130,9 +143,17 @@ def _pack(entry: ListEntry, data: bytes) -> bytes:
 
 def _reason(error: BaseException) -> str:
     """An error as one line. Our own say it all; of others the type is part of what they say."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename!r}" if error.filename else error.strerror
-    text = "".join(letter if letter.isprintable() else " " for letter in explain(error)[:500])  # a terminal may see it
+    if isinstance(error, OSError) and isinstance(error.strerror, str):
+        return _printable(f"{error.strerror}: {error.filename!r}" if error.filename else error.strerror)
+    try:
+        text = _printable(explain(error)[:500])
+    except Exception:  # of a message that cannot be made: what is left to tell is its kind
+        text = ""
     if isinstance(error, ValueError) and type(error).__module__.startswith("mxnet_im2rec"):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _printable(text: str) -> str:
+    """As one line that does nothing to a terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)

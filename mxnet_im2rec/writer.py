@@ -28,7 +28,7 @@ _log = logging.getLogger("mxnet_im2rec")
 _PIECES_AT_ONCE = 1024  # what writev takes (IOV_MAX, limits.h)
 _WRITE_BACK_BYTES = 32 << 20  # how often the system is told to begin writing to the disk
 _SYNC_FILE_RANGE_WRITE = 2  # fcntl.h
-_BACKUP = ".previous.partial"  # the end of what the files in place are called while new ones take their place
+_BACKUP = ".previous"  # the end of what the files in place are called while new ones take their place
 _COPY_BYTES, _READ_BYTES = 1 << 30, 8 << 20  # at once, of records that are copied
 
 
@@ -186,23 +186,26 @@ class RecordWriter:
         return f"{self.rec_path}{number}.partial", f"{self.idx_path}{number}.partial"
 
     def __enter__(self) -> RecordWriter:
+        is_ours = False
         try:
             self._journal.open()
-        except OutputError:
-            raise
-        except OSError as error:
-            raise self._error("write to", error) from error
-        try:
+            is_ours = True
             self._generation = self.kept.generation if self.kept is not None else 0
+            may_go_on = self._resume and self.kept is not None
+            if may_go_on:
+                self._refuse_other_settings()
             if self._journal.is_publishing:
-                self._undo_publishing(always=self._resume and self.kept is not None)
-            if not (self._resume and self._go_on()):
+                self._undo_publishing(always=may_go_on)
+            if not (may_go_on and self._go_on()):
                 self._begin()
         except BaseException as error:
-            self._leave(keep=True)
-            if isinstance(error, self._errors):
-                raise self._error("write to", error) from error
-            raise
+            if is_ours:
+                self._leave(keep=True)
+            else:
+                self._journal.close()
+            if isinstance(error, OutputError) or not isinstance(error, self._errors):
+                raise
+            raise self._error("write to", error) from error
         return self
 
     def _begin(self) -> None:
@@ -220,11 +223,6 @@ class RecordWriter:
         paths = self.partial_paths
         if kept is None or not all(map(os.path.exists, paths)):
             return False
-        different = differences(self._journal.settings, self._settings)
-        advice = "Make them as they were, or begin anew, without resume"
-        if different:
-            what = "; ".join(f"{name} was {before}, is {now}" for name, before, now in different)
-            raise ResumeError(f"{self.rec_path!r} was begun with other settings: {what}. {advice}")
         for path, size in zip(paths, (kept.rec_bytes, kept.idx_bytes)):
             if os.path.getsize(path) < size:
                 found = f"{os.path.getsize(path):,}"
@@ -237,6 +235,13 @@ class RecordWriter:
         self._record = _PlainRecordIO(paths[1], paths[0], "a")
         self.num_records = kept.records
         return True
+
+    def _refuse_other_settings(self) -> None:
+        different = differences(self._journal.settings, self._settings)
+        if different:
+            what = "; ".join(f"{name} was {before}, is {now}" for name, before, now in different)
+            advice = "Make them as they were, or begin anew, without resume"
+            raise ResumeError(f"{self.rec_path!r} was begun with other settings: {what}. {advice}")
 
     def write(self, index: int, record: bytes) -> None:
         """Append one record under its index."""
@@ -286,7 +291,7 @@ class RecordWriter:
         self._record.fidx.flush()
         idx_bytes = self._record.fidx.tell()
         self._secure(rec_bytes, idx_bytes)
-        if self.kept is None:
+        if self.kept is None or self.kept.generation != self._generation:
             _fsync_folder(self.rec_path)
         self._journal.add(
             Checkpoint(entries, digest, self.num_records, rec_bytes, idx_bytes, self._generation), failures, replace
@@ -359,21 +364,18 @@ class RecordWriter:
             if kind is None:
                 self._finish()
                 if self.check is not None:
-                    keep = False
                     self.check(*self.partial_paths)
-                    keep = True
                 self._publish()
                 keep = False
         finally:
-            self._leave(keep)
-            if os.path.exists(self._journal.path):
+            if self._leave(keep):
                 assert self.kept is not None
                 _log.warning(
                     "%s records are kept beside %r; resume=True goes on from there", f"{self.kept.records:,}", self.rec_path
                 )
 
-    def _leave(self, keep: bool) -> None:
-        """Close all files; remove those that no one goes on with."""
+    def _leave(self, keep: bool) -> bool:
+        """Close all files, and remove those that no one goes on with; gives whether there are any left."""
         if self._record is not None:
             # MXNet's close() closes the .idx only if closing the .rec went well.
             with suppress(*self._errors):  # whatever counts was checked in _secure
@@ -383,12 +385,14 @@ class RecordWriter:
         with suppress(OSError):
             self._journal.read_again()
         kept = self.kept
-        if keep and self._may_be_kept and kept is not None and kept.records:
+        is_kept = keep and self._may_be_kept and kept is not None and kept.records > 0
+        if is_kept and kept is not None:
             self._remove_partial(except_for=kept.generation)
         else:
             self._remove_partial()
             self._journal.remove()
         self._journal.close()
+        return is_kept
 
     def _finish(self) -> None:
         """Close both files and make sure that they hold what was written: MXNet does not check its last flush."""
@@ -443,7 +447,8 @@ class RecordWriter:
                     os.rename(path + _BACKUP, path)
         else:
             self._remove_backups()
-        self._journal.mark_publishing(False)
+        with suppress(OSError):  # a full disk; it is undone all the same, and can be once more
+            self._journal.mark_publishing(False)
 
     def _remove_backups(self) -> None:
         for path in (self.rec_path, self.idx_path):
@@ -455,7 +460,8 @@ class RecordWriter:
         number = f".{except_for}" if except_for else ""
         for path in (self.rec_path, self.idx_path):
             left = None if except_for is None else f"{path}{number}.partial"
-            for each in [path + ".partial", *glob.glob(glob.escape(path) + ".[0-9]*.partial")]:
+            numbered = [each for each in glob.glob(glob.escape(path) + ".*.partial") if each[len(path) + 1 : -8].isdigit()]
+            for each in [path + ".partial", *numbered]:
                 if each != left:
                     with suppress(OSError):  # there is none, or it cannot be removed: then what made us stop is what to tell
                         os.unlink(each)

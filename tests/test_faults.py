@@ -171,6 +171,27 @@ def test_workers_end_when_the_parent_is_killed(folder, method):
     process.stderr.close()
 
 
+STUCK = """
+import re
+from mxnet_im2rec import im2rec
+
+def stuck(image):
+    open('started-%d' % __import__('os').getpid(), 'w').close()
+    re.match(r'(a+)+$', 'a' * 60 + 'b')  # which never gives Python's lock back
+
+im2rec('images.lst', 'out', transformations=stuck, num_workers=2, progress=False)
+"""
+
+
+def test_workers_that_hold_pythons_lock_end_too_when_the_parent_is_killed(folder):
+    process = start_script(STUCK, folder)
+    wait_for(lambda: len(list(folder.glob("started-*"))) == 2)
+    workers = [psutil.Process(int(path.name.split("-")[1])) for path in folder.glob("started-*")]
+    process.kill()
+    process.communicate(timeout=30)
+    wait_for(lambda: gone(workers))
+
+
 FULL_DISK = """
 import resource, signal, sys
 from mxnet_im2rec import im2rec

@@ -235,3 +235,20 @@ def interrupt_at(number):
         return f"sub/{len(calls)}" if by_label else str(len(calls))
 
     return name
+
+
+@pytest.mark.parametrize("more", range(1, 13))
+def test_a_length_that_grew_a_little_costs_its_own_record_alone(packed, tmp_path, more):
+    data = bytearray(Path(packed.rec_path).read_bytes())
+    with RecordFile(packed.rec_path) as records:
+        ids = [record.index for record in records]
+        at = records[2].offset + 4
+    data[at : at + 4] = (int.from_bytes(data[at : at + 4], "little") + more).to_bytes(4, "little")
+    (tmp_path / "damaged.rec").write_bytes(data)
+    report = salvage(tmp_path / "damaged.rec", tmp_path / "saved")
+    with RecordFile(report.rec_path) as saved, RecordFile(packed.rec_path) as records:
+        kept = [record.index for record in saved]
+        assert [index for index in ids if index not in kept] in ([], [ids[2]])
+        for record in saved:
+            if record.index != ids[2]:
+                assert bytes(record.content) == bytes(records.by_index(record.index).content)

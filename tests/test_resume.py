@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs that are interrupted and resumed: the result is that of one run, little is made twice, nothing looks whole that is not."""
 
+import errno
 import json
 import os
 import random
 import signal
+import struct
 import threading
 
 import cv2
@@ -14,6 +16,7 @@ import pytest
 from helpers import children_left, wait_for
 
 from mxnet_im2rec import (
+    EmptyDatasetError,
     ErrorLimitExceeded,
     ListChangedError,
     ListEntry,
@@ -485,14 +488,123 @@ def test_an_image_that_goes_while_it_is_packed_is_a_failure(folder):
 
 
 def test_a_dataset_that_does_not_verify_is_not_kept(folder, monkeypatch):
-    def refuse(partial_rec, partial_idx, rec_path, *rest):
-        raise VerifyError(["on purpose"], rec_path)
+    def flip_a_label(self):
+        finish(self)
+        with open(self.partial_paths[0], "r+b") as stream:
+            stream.seek(12)
+            stream.write(struct.pack("<f", 99))
 
-    monkeypatch.setattr("mxnet_im2rec.pack._verify", refuse)
-    with pytest.raises(VerifyError):
+    finish = RecordWriter._finish
+    monkeypatch.setattr(RecordWriter, "_finish", flip_a_label)
+    with pytest.raises(VerifyError, match="labels"):  # of the list; ImageRecordIter reads what is there
         pack(folder, verify=True)
     assert_old(folder)
     assert not partial_files(folder)
+
+
+def test_an_interruption_while_it_verifies_loses_nothing(folder, monkeypatch):
+    def interrupt(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mxnet_im2rec.pack.verify_dataset", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        pack(folder, verify=True)
+    monkeypatch.undo()
+    report = pack(folder, verify=True, resume=True)
+    assert report.num_resumed == NUMBER - NUMBER % (BATCH // 2)
+    assert_resumed(folder, report)
+
+
+def test_verify_knows_what_failed_and_what_was_asked_for(folder):
+    (folder / "5.jpg").unlink()
+    report = pack(folder, verify=True, error_limit=None)
+    (folder / "5.jpg").write_bytes((folder / "6.jpg").read_bytes())
+    assert pack(folder, "rest", verify=True, only=report.failures).num_records == 1
+
+
+def test_the_table_of_the_dataset_itself_is_refused(folder):
+    (folder / "5.jpg").unlink()
+    report = pack(folder, error_limit=None)
+    with pytest.raises(ValueError, match="give another output_path"):
+        pack(folder, only=report.failures_path)
+
+
+def test_a_run_without_a_failure_of_its_own_leaves_the_table_if_it_raises(folder):
+    (folder / "5.jpg").unlink()
+    report = pack(folder, error_limit=None)
+    with pytest.raises(EmptyDatasetError):
+        im2rec([], folder / "out", num_workers=0)
+    assert os.path.exists(report.failures_path)
+
+
+def test_a_journal_that_cannot_be_appended_to_loses_nothing(folder, monkeypatch):
+    """A disk that is full takes a part of the line, and then nothing."""
+
+    class Full:
+        def __init__(self, stream):
+            self._stream = stream
+
+        def __getattr__(self, name):
+            return getattr(self._stream, name)
+
+        def write(self, data):
+            if len(writes) > 6:
+                self._stream.write(data[: len(data) // 2])
+                raise OSError(errno.ENOSPC, "no space left on device")
+            writes.append(len(data))
+            return self._stream.write(data)
+
+    writes = []
+    original = Journal._lock
+
+    def lock(self):
+        original(self)
+        self._stream = Full(self._stream)
+
+    monkeypatch.setattr(Journal, "_lock", lock)
+    with pytest.raises(OutputError, match="no space left"):
+        pack(folder)
+    monkeypatch.undo()
+    report = pack(folder, resume=True)
+    assert report.num_resumed == 5 * BATCH // 2
+    assert_resumed(folder, report)
+
+
+def test_two_names_of_one_output(folder):
+    (folder / "link").symlink_to(folder)
+
+    def try_another(done, total, failed):
+        if done == 50:
+            with pytest.raises(OutputError, match="this process is writing"):
+                pack(folder, "link/out")
+
+    assert_resumed(folder, pack(folder, progress=try_another))
+
+
+@pytest.mark.parametrize("batch_size", [2, 4096])
+def test_a_run_that_is_done_is_not_disturbed_by_the_next_one(folder, monkeypatch, caplog, batch_size):
+    """Between giving the lock back and returning another run may have begun."""
+    original = Journal.close
+
+    def close_and_begin_another(self):
+        original(self)
+        if not others:
+            others.append(Journal(self.path))
+            others[0].open()
+
+    others = []
+    monkeypatch.setattr(Journal, "close", close_and_begin_another)
+    pack(folder, pass_through=True, batch_size=batch_size)
+    monkeypatch.undo()
+    others[0].remove()
+    others[0].close()
+    assert "are kept" not in caplog.text
+
+
+def test_only_own_partial_files_are_removed(folder):
+    (folder / "out.rec.5.rec.partial").write_bytes(b"another run's")
+    pack(folder)
+    assert (folder / "out.rec.5.rec.partial").read_bytes() == b"another run's"
 
 
 @pytest.mark.parametrize("pass_through", [False, True])

@@ -574,3 +574,30 @@ def test_progress_is_told(tmp_path):
     assert all(0 <= done <= total == 2 * report.num_records and failed == 0 for done, total, failed in told)
     with pytest.raises(TypeError, match="progress must be"):
         verify(small(tmp_path), progress="yes")
+
+
+def test_a_damaged_scan_differs_from_its_source_whatever_its_psnr(without_reader, tmp_path):
+    """Half a chelsea that became a little darker, which hardly counts in the PSNR of the whole; and none that is whole."""
+    source = cv2.imread(str(SKIMAGE / "chelsea.png"))
+    cv2.imwrite(str(tmp_path / "a.png"), source)
+    darker = source.copy()
+    darker[200:, 300:] = (darker[200:, 300:] * 0.8).astype(np.uint8)
+    (tmp_path / "a.lst").write_text("".join(f"{index}\t0\ta.png\n" for index in range(4)))
+    encoded = [
+        cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, q])[1].tobytes()
+        for image, q in ((source, 10), (source, 95), (darker, 95), (source, 50))
+    ]
+    rec_path = write(tmp_path / "a", [(index, [0.0], content) for index, content in enumerate(encoded)])
+    report = verify(rec_path, tmp_path / "a.lst", root=tmp_path)
+    (problem,) = report.problems
+    assert problem.index == 2 and "a part of the image differs from its source" in problem.message
+    assert report.lowest_psnr > 20
+
+
+def test_ids_that_repeat_are_no_reason_to_make_the_idx_anew(tmp_path):
+    rec_path = write(tmp_path / "a", [(0, [0.0], png()), (0, [0.0], png(seed=1))])
+    (tmp_path / "a.idx").write_text(
+        "".join(f"{key}\t{line.split()[1]}\n" for key, line in enumerate((tmp_path / "a.idx").read_text().splitlines()))
+    )
+    text = str(verify(rec_path, pixels="none"))
+    assert "several records of one id" in text and "build_index" not in text
