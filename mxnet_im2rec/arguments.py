@@ -12,6 +12,8 @@ import numpy as np
 
 from .cpus import usable_cpus
 
+_LEAST_LIMIT, _WORKERS_A_CPU = 64, 16  # more workers than this make nothing faster, and thousands take the machine down
+
 
 def whole_number(name: str, value: Any, least: Optional[int] = None) -> int:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
@@ -50,6 +52,19 @@ def progress(value: Any) -> Any:
     return value
 
 
+def most_workers() -> int:
+    """How many workers, be they processes or threads, a caller may ask for."""
+    return max(_LEAST_LIMIT, _WORKERS_A_CPU * usable_cpus())
+
+
+def few_enough(name: str, count: int) -> int:
+    """A number of workers that does not take the machine down."""
+    most = most_workers()
+    if count > most:
+        raise ValueError(f"{name} must be at most {most} here, not {count}; the CPUs that there are to use: {usable_cpus()}")
+    return count
+
+
 def workers(num_workers: Any, needs_processes: bool = True) -> int:
     """How many workers: those that are asked for, or one less than there are CPUs.
 
@@ -58,7 +73,7 @@ def workers(num_workers: Any, needs_processes: bool = True) -> int:
     is_daemon = multiprocessing.current_process().daemon  # which may not have children by multiprocessing
     if num_workers is None:
         return max(usable_cpus() - 1, 1) if needs_processes and not is_daemon else 0
-    num_workers = whole_number("num_workers", num_workers, 0)
+    num_workers = few_enough("num_workers", whole_number("num_workers", num_workers, 0))
     if num_workers and is_daemon and needs_processes:
         raise ValueError("this is a daemonic process, which may not have worker processes; give num_workers=0")
     return num_workers

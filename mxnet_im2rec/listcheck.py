@@ -219,7 +219,7 @@ def check_list(
     max_pixels : int or None
         As it will be given to :func:`mxnet_im2rec.im2rec`.
     num_threads : int
-        How many files are looked at at once, at least 1.
+        How many files are looked at at once, at least 1, and at most 64 or, if that is more, 16 for each CPU.
     progress : callable, optional
         Receives (entries done, total or None, errors) after every entry.
 
@@ -247,7 +247,7 @@ def check_list(
     for name, value in (("pack_labels", pack_labels), ("pass_through", pass_through)):
         arguments.flag(name, value)
     max_pixels = None if max_pixels is None else arguments.whole_number("max_pixels", max_pixels, 1)
-    num_threads = arguments.whole_number("num_threads", num_threads, 1)
+    num_threads = arguments.few_enough("num_threads", arguments.whole_number("num_threads", num_threads, 1))
     if not (progress is None or callable(progress)):
         raise TypeError(f"progress must be None or callable, not {progress!r}")
     list_name = os.fspath(list_file) if isinstance(list_file, (str, os.PathLike)) else None

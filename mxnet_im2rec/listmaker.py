@@ -572,5 +572,5 @@ def _by_count(counts: Mapping[str, int]) -> List[Tuple[str, int]]:
 
 
 def _shown(text: str) -> str:
-    """A name for a reader; what a terminal would take for something else is escaped."""
-    return text if text.isprintable() else repr(text)
+    """A name for a reader; what a terminal would take for something else is escaped, and blanks at an end are seen in quotes."""
+    return text if text.isprintable() and text == text.strip() else repr(text)

@@ -93,6 +93,25 @@ def test_help_of_every_command_has_an_example_that_parses(command):
         cli.commands[command].make_parser(click.Context(cli.commands[command])).parse_args(words[1:])
 
 
+def test_no_example_packs_among_the_images():
+    texts = [call(*args, "--help").stdout for args in [[], *([command] for command in COMMANDS)]]
+    texts += [(HOME / name).read_text("utf-8") for name in ("README.md", "tutorials/command_line.md")]
+    calls = [shlex.split(call) for text in texts for call in re.findall(r"im2rec (?:pack|merge) .*", text) if "`" not in call]
+    assert len(calls) > 10
+    assert not [words for words in calls if "photos" in words and words[words.index("photos") - 1] != "--root"]
+    assert "existing folder" in texts[1 + COMMANDS.index("pack")]
+
+
+def test_help_says_what_an_option_is():
+    for command in COMMANDS:
+        for param in cli.commands[command].params:
+            if isinstance(param, click.Option):
+                assert len(param.help or "") > 12, (command, param.name)
+                assert not (param.help or "").startswith("As it"), (command, param.name)
+    options = {param.name: param.help for param in cli.commands["pack"].params if isinstance(param, click.Option)}
+    assert "resumed" in options["batch_size"] and "in flight" in options["batch_size"]
+
+
 def test_help_shows_every_command_the_exit_codes_and_completion():
     text = call("--help").stdout
     assert [line.split()[0] for line in text[text.index("Commands:") :].splitlines()[1:]] == COMMANDS
@@ -163,6 +182,47 @@ def test_a_wrong_call_exits_2_and_says_why_on_stderr(args, said):
     assert len(result.stderr.splitlines()) <= 2
 
 
+@pytest.mark.parametrize(
+    ("args", "kind", "said"),
+    [
+        (["info", "nope.rec", "--json"], "BadParameter", "nope.rec"),
+        (["info", "--json", "nope.rec"], "BadParameter", "nope.rec"),
+        (["--json", "info", "nope.rec"], "NoSuchOption", "--json"),
+        (["info", "--nope", "x", "--json"], "NoSuchOption", "--nope"),
+        (["info", "--json"], "MissingParameter", "REC"),
+        (["packk", "--json"], "", "packk"),
+        (["pack", "x.lst", "out", "--resize", "0", "--json"], "BadParameter", "--resize"),
+        (["pack", "x.lst", "out", "--json", "--error-limit", "x"], "BadParameter", "none"),
+        (["pack", "nope.lst", "out", "--json"], "UsageError", "nope.lst"),
+        (["list", "--json", "no\x1b[31msuch", "x"], "BadParameter", "such"),
+        (["view", "nope.rec", "x.png", "--json"], "BadParameter", "nope.rec"),
+        (["index", "nope.rec", "--json"], "BadParameter", "nope.rec"),
+        (["merge", "nope.rec", "all", "--json"], "UsageError", "nope.rec"),
+    ],
+)
+def test_a_wrong_call_is_json_too_if_that_is_asked_for(args, kind, said):
+    result = call(*args, code=2)
+    found = json.loads(result.stdout)
+    assert sorted(found) == ["error", "ok"] and found["ok"] is False
+    assert sorted(found["error"]) == ["message", "type"]
+    assert kind in found["error"]["type"]
+    assert said in found["error"]["message"]
+    assert "\x1b" not in result.stdout
+    assert result.stderr.startswith("Error: ")
+
+
+def test_json_as_a_file_s_name_is_no_option():
+    assert call("info", "--", "--json", code=2).stdout == ""
+
+
+def test_a_wrong_call_is_json_for_a_shell_too(tmp_path):
+    out, err = shell("info", "nope.rec", "--json", folder=tmp_path, code=2)
+    assert json.loads(out)["error"]["type"] == "BadParameter"
+    assert "nope.rec" in err
+    with open("/dev/full", "w") as stdout:
+        shell("info", "nope.rec", "--json", folder=tmp_path, code=2, stdout=stdout)
+
+
 # Errors to exit codes and to words
 
 
@@ -197,6 +257,54 @@ def test_options_go_by_their_names_on_the_command_line():
     assert (
         common.describe_error(FileNotFoundError(2, "No such file or directory", "a\nb")) == "'a\\nb': No such file or directory"
     )
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (
+            "it is damaged; mxnet_im2rec.salvage('x.rec', out) keeps what is whole",
+            "it is damaged; im2rec salvage x.rec OUT keeps what is whole",
+        ),
+        ('mxnet_im2rec.salvage("a b\'s.rec", out) keeps', "im2rec salvage 'a b'\"'\"'s.rec' OUT keeps"),
+        ("mxnet_im2rec.salvage('a\\x1b.rec', out) keeps", "im2rec salvage 'a\\x1b.rec' OUT keeps"),
+        ("mxnet_im2rec.salvage() saves", "im2rec salvage REC OUT saves"),
+        ("x; mxnet_im2rec.build_index('x.rec') makes a new .idx", "x; im2rec index x.rec makes a new .idx"),
+        ("mxnet_im2rec.build_index() makes it", "im2rec index REC makes it"),
+        ("not compared: no list_file was given", "not compared: no LIST was given"),
+        ("not compared: no root was given", "not compared: no --root was given"),
+        ("not read: pixels='none'", "not read: --pixels none"),
+        ("quality, the quality of JPEG, must be 1", "--quality, the quality of JPEG, must be 1"),
+        ("Make them so, or begin anew, without resume", "Make them so, or begin anew, without --resume"),
+        ("exts is empty", "--exts is empty"),
+        ("path must end in one of .png", "--plot must end in one of .png"),
+        ("num_threads must be at least 1", "--threads must be at least 1"),
+        (
+            "the picture would be large: lower rows, columns or cell",
+            "the picture would be large: lower --rows, --columns or --cell",
+        ),
+        ("the path must have a root of good quality", "the path must have a root of good quality"),
+        (
+            "the list's '/list_file/quality' and \"rec_path's\"; give list_file",
+            "the list's '/list_file/quality' and \"rec_path's\"; give LIST",
+        ),
+    ],
+)
+def test_what_python_says_is_told_as_one_types_it(message, said):
+    assert common.as_typed(message) == said
+
+
+def test_what_a_transform_says_is_its_own():
+    for stage, said in (("transform", "batch_size"), ("encode", "--batch-size")):
+        failure = Failure(1, 2, "x.jpg", stage, "batch_size is wrong")
+        assert common.describe_failure(failure, "x") == f"x:1: error: 'x.jpg': {stage}: {said} is wrong"
+
+
+def test_a_problem_s_advice_is_a_command():
+    error = VerifyError([Problem("index", 1, 2, "gone; mxnet_im2rec.build_index() makes it")] * 2, "x.rec")
+    said = common.describe_error(error)
+    assert said.count("im2rec index REC makes it") == 2
+    assert "mxnet_im2rec" not in said + str(common._details(error))
 
 
 def test_a_bug_is_called_one_and_its_traceback_comes_with_vv(packed, monkeypatch):

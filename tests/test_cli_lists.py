@@ -36,6 +36,16 @@ def test_list_writes_the_list_and_the_class_table_and_prints_it(tree):
     assert result.stderr == ""
 
 
+def test_list_says_what_to_give_to_pack(tree):
+    out = call("list", tree, tree.parent / "all").stdout
+    assert f"the paths in them are relative to {tree}; pack with this as --root\n" in out
+
+
+def test_list_shows_a_blank_at_the_end_of_an_extension(tree):
+    (tree / "cats" / "tom.jpg ").write_text("")
+    assert "skipped: 1 '.jpg '\n" in call("list", tree, tree.parent / "all").stdout
+
+
 def test_list_takes_every_option(tree):
     prefix = tree.parent / "x"
     args = ["--train-ratio", "0.6", "--test-ratio", "0.2", "--no-shuffle", "--seed", "7", "--stratify", "--exts", ".png,jpg"]
@@ -81,6 +91,7 @@ def test_list_exits_1_for_an_image_that_no_list_can_carry(tree):
         (["--chunks", "0"], 2, "--chunks"),
         (["--labels", "nosuch"], 2, "nosuch"),
         (["--exts", ".gif"], 1, "no image"),
+        (["--exts", ","], 2, "Error: --exts is empty"),
         (["--chunks", "6"], 1, "no entry"),
     ],
 )
@@ -134,6 +145,23 @@ def test_check_takes_every_option(photos, tmp_path):
     )
     assert narrow["label_widths"] == {"1": 2}
     assert narrow["ok"] is True
+
+
+def test_check_in_terms_of_the_command_line(photos, tmp_path):
+    (tmp_path / "picture.webp").write_bytes(b"RIFF\x1a\0\0\0WEBPVP8L" + bytes(14))
+    write(tmp_path / "x.lst", "0\t1\tpicture.webp")
+    for args in ([], ["--json"]):
+        assert "pack it without --pass-through" in call("check", tmp_path / "x.lst", "--pass-through", *args, code=1).stdout
+
+
+def test_check_has_no_more_threads_than_the_machine_bears(photos, monkeypatch):
+    def look(*args):
+        raise AssertionError("it began")
+
+    monkeypatch.setattr("mxnet_im2rec.listcheck._look_at_all", look)
+    monkeypatch.setattr("mxnet_im2rec.arguments.usable_cpus", lambda: 2)
+    said = "--threads must be at most 64 here, not 100000; the CPUs that there are to use: 2"
+    assert said in call("check", photos / "images.lst", "--threads", "100000", code=2).stderr
 
 
 def test_check_as_json_has_the_findings(photos, tmp_path):

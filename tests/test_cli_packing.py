@@ -12,8 +12,9 @@ import pytest
 from helpers import run_script, wait_for
 from test_cli_common import ENVIRONMENT, SLOW, call, shell, start
 
-from mxnet_im2rec import RecordFile, im2rec, mxnet_compat
+from mxnet_im2rec import RecordFile, arguments, im2rec, mxnet_compat
 from mxnet_im2rec.cli.choice import TransformChoice
+from mxnet_im2rec.cli.common import describe_error
 from mxnet_im2rec.cli.main import cli
 
 stock = mxnet_compat.import_mxnet().gluon.data.vision.transforms
@@ -236,15 +237,19 @@ def test_a_transform_that_raises_is_a_failure_with_its_line(folder):
         (["--resize", "3", "--transforms", "mine.py:make"], "--transforms"),
         (["--resize", "3", "--pass-through"], "--pass-through"),
         (["--resize", "0"], "--resize"),
+        (["--resize", "16385"], "16385 is not in the range 1<=x<=16384. The limit is there because a worker holds whole images"),
+        (["--short-edge", "100000"], "'--short-edge': 100000 is not in the range 1<=x<=16384"),
+        (["--center-crop", "100000"], "'--center-crop': 100000 is not in the range 1<=x<=16384"),
+        (["--center-crop", "few"], "'few' is not a valid integer"),
         (["--error-limit", "-1"], "--error-limit"),
         (["--error-limit", "few"], "none"),
-        (["--quality", "101"], "quality"),
+        (["--quality", "101"], "Error: --quality, the quality of JPEG, must be"),
         (["--encoding", ".gif"], "--encoding"),
         (["--color", "2"], "--color"),
         (["--workers", "-1"], "--workers"),
         (["--root", "nosuch"], "nosuch"),
         (["extra"], "'out' does not exist"),
-        (["--timeout", "0"], "timeout"),
+        (["--timeout", "0"], "Error: --timeout must be"),
         (["--timeout", "soon"], "--timeout"),
         (["--max-pixels", "0"], "--max-pixels"),
         (["--only", "nosuch.tsv"], "nosuch.tsv"),
@@ -277,6 +282,39 @@ def test_paths_that_make_no_sense(folder, paths, said):
     (folder / "packed" / "photos.lst").write_text("")
     assert said in call("pack", *paths, code=2).stderr
     assert [path.name for path in folder.rglob("*.rec")] == []
+
+
+def test_a_folder_as_output_is_told(folder):
+    (folder / "packed").mkdir()
+    result = call("pack", "photos.lst", "packed", "--resize", "32", "--workers", "0")
+    assert result.stderr == "note: OUTPUT is a folder: writing packed/photos.rec\n"
+    assert sizes("packed/photos.rec") == [(32, 32)] * 4
+    for args in (["packed", "-q"], ["out"]):
+        assert call("pack", "photos.lst", *args, "--resize", "32", "--workers", "0").stderr == ""
+
+
+@pytest.mark.parametrize("cpus", [1, 2, 4, 5, 96])
+def test_no_more_workers_than_the_machine_bears(monkeypatch, cpus):
+    """The check alone: so many processes take the machine down."""
+    monkeypatch.setattr(arguments, "usable_cpus", lambda: cpus)
+    most = max(64, 16 * cpus)
+    assert arguments.workers(most) == most
+    for needs_processes in (True, False):
+        for count in (most + 1, 100_000):
+            with pytest.raises(ValueError) as raised:
+                arguments.workers(count, needs_processes)
+            said = f"--workers must be at most {most} here, not {count}; the CPUs that there are to use: {cpus}"
+            assert describe_error(raised.value) == said
+
+
+def test_failures_are_told_in_terms_of_the_command_line(folder):
+    (folder / "picture.webp").write_bytes(b"RIFF\x1a\0\0\0WEBPVP8L" + bytes(14))
+    write(folder / "webp.lst", "0\t1\tpicture.webp", *read("photos.lst")[1:])
+    args = ["pack", "webp.lst", "out", "--pass-through", "--error-limit", "1"]
+    result = call(*args, code=1)
+    for text in (result.stdout, result.stderr, call(*args, "--json", code=1).stdout):
+        assert "pack it without --pass-through" in text
+        assert "pass_through" not in text
 
 
 def test_several_lists_go_into_a_folder(folder):

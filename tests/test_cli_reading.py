@@ -89,7 +89,9 @@ def test_info_draws(packed, tmp_path):
     pytest.importorskip("matplotlib")
     call("info", packed, "--plot", tmp_path / "plot.png")
     assert cv2.imread(str(tmp_path / "plot.png")) is not None
-    assert "plot.what" in call("info", packed, "--plot", tmp_path / "plot.what", code=2).stderr
+    said = call("info", packed, "--plot", tmp_path / "plot.what", code=2).stderr
+    assert said.startswith("Error: --plot must end in one of")
+    assert "plot.what" in said
 
 
 def test_what_is_no_record_file(photos, tmp_path):
@@ -108,9 +110,37 @@ def test_view_draws_the_picture(packed, tmp_path):
     assert said == f"{tmp_path / 'sheet.png'}: {width:,} x {height:,} pixels\n"
 
 
+def test_view_and_index_as_json(packed, mine, tmp_path):
+    found = json.loads(call("view", packed, tmp_path / "sheet.png", "--rows", "1", "--columns", "2", "--json").stdout)
+    height, width = cv2.imread(str(tmp_path / "sheet.png")).shape[:2]
+    assert found == {"path": str(tmp_path / "sheet.png"), "width": width, "height": height}
+    found = json.loads(call("index", mine, tmp_path / "new.idx", "--json").stdout)
+    assert found == {"idx_path": str(tmp_path / "new.idx"), "num_records": 20}
+
+
+def test_advice_is_a_command_that_can_be_typed(mine, photos):
+    damage(mine)
+    assert f"im2rec salvage {mine} OUT keeps what is whole" in call("info", mine, code=1).stderr
+    for args in ([], ["--json"]):
+        said = call("verify", mine, "--pixels", "none", *args, code=1).stdout
+        assert "im2rec salvage REC OUT saves the whole records" in said
+        assert "no LIST was given" in said and "--pixels none" in said
+        assert "mxnet_im2rec" not in said and "list_file" not in said
+    mine.with_suffix(".idx").unlink()
+    said = call("verify", mine, photos / "images.lst", "--pixels", "none", code=1).stdout
+    assert "no --root was given" in said
+    mine.with_suffix(".idx").write_text("what\n")
+    assert "im2rec index" in call("view", mine, "x.png", code=1).stderr
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
-    [(["x.gif"], "x.gif"), (["x.png", "--label", "77"], "label"), (["x.png", "--rows", "0"], "--rows"), ([], "OUTPUT.png")],
+    [
+        (["x.gif"], "OUTPUT.png must be that of a .png, .jpg or .jpeg, not 'x.gif'"),
+        (["x.png", "--label", "77"], "label"),
+        (["x.png", "--rows", "0"], "--rows"),
+        ([], "OUTPUT.png"),
+    ],
 )
 def test_view_called_wrongly(packed, tmp_path, monkeypatch, args, said):
     monkeypatch.chdir(tmp_path)

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -613,6 +614,67 @@ def test_ctrl_c_stops_at_once_and_leaves_nothing(stuck, threads):
     assert not [name for name in os.listdir(stuck) if "partial" in name]
 
 
+@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize(("signum", "expected"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_to_the_program_alone_clears_up_too(stuck, signum, expected, threads):
+    process = start(["--num-thread", threads, stuck / "d", stuck])
+    end = wait_for(lambda: open_other_end(stuck))
+    wait_for(lambda: reader_of_the_pipe(process, stuck))
+    workers = psutil.Process(process.pid).children(recursive=True)
+    assert bool(workers) == (threads == "2")
+    os.kill(process.pid, signum)
+    code, out, err = finish(process, 20)
+    os.close(end)
+    assert code == expected, err
+    assert err.splitlines()[-1].startswith(f"im2rec.py: stopped by {signum.name}; ")
+    assert "Traceback" not in err
+    assert (stuck / "d.rec").read_text() == (stuck / "d.idx").read_text() == "old"
+    assert not [name for name in os.listdir(stuck) if "partial" in name]
+    wait_for(lambda: not any(worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in workers), 10)
+
+
+def test_a_signal_that_comes_again_does_not_disturb_the_clearing_up(root, tmp_path, monkeypatch, capsys):
+    def signal_twice(*paths):
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP), signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(os, "replace", signal_twice)
+    assert legacy.main(["--list", str(tmp_path / "d"), str(root)]) == 143
+    assert files_of(tmp_path) == {}
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_a_signal_that_is_swallowed_or_becomes_another_error_is_still_one(root, tmp_path, monkeypatch, capsys):
+    class Finalized:
+        def __del__(self):
+            signal.raise_signal(signal.SIGTERM)
+            time.sleep(0.01)  # here the handler raises, in vain
+
+    def swallow(*paths):
+        Finalized()
+        time.sleep(20)
+
+    def load(*paths):
+        try:
+            signal.raise_signal(signal.SIGHUP)
+            time.sleep(20)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())  # as NumPy does when it is loaded
+            raise ImportError("failed to import") from None
+
+    for replace, code, name in ((swallow, 143, "SIGTERM"), (load, 129, "SIGHUP")):
+        monkeypatch.setattr(os, "replace", replace)
+        started = time.monotonic()
+        assert legacy.main(["--list", str(tmp_path / "d"), str(root)]) == code
+        assert time.monotonic() - started < 10
+        said = capsys.readouterr().err
+        assert f"stopped by {name}; " in said and "Traceback" not in said and "ImportError" not in said
+    assert files_of(tmp_path) == {}
+
+
 def test_the_image_of_a_killed_worker_is_tried_again(stuck):
     process = start(["--num-thread", "2", stuck / "d", stuck])
     end = wait_for(lambda: open_other_end(stuck))
@@ -666,3 +728,28 @@ def test_an_output_that_cannot_be_written_is_one_line(tmp_path, capsys):
     assert legacy.main([str(tmp_path / ("d" * 250)), str(tmp_path)]) == 1
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and said.startswith("im2rec.py: error: cannot ") and "File name too long" in said
+
+
+def test_memory_that_is_used_up_is_one_line(tmp_path, monkeypatch, capsys):
+    def use_it_up(*args):
+        raise MemoryError
+
+    prepare(tmp_path, ["camera.png"])
+    monkeypatch.setattr(legacy, "_pack_list", use_it_up)
+    assert legacy.main([str(tmp_path / "d"), str(tmp_path)]) == 1
+    assert capsys.readouterr().err == "im2rec.py: error: the memory is used up; try a smaller --num-thread\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "taken", "told"), [("100000", 64, True), ("65", 64, True), ("64", 64, False), ("-1", -1, False)]
+)
+def test_no_more_workers_than_the_machine_bears(tmp_path, monkeypatch, capsys, asked, taken, told):
+    """Starts none of them: so many take the machine down."""
+    seen = []
+    prepare(tmp_path, ["camera.png"])
+    monkeypatch.setattr("mxnet_im2rec.arguments.usable_cpus", lambda: 2)
+    monkeypatch.setattr(legacy, "_pack", lambda path, work, args: seen.append(args.num_thread) or True)
+    assert legacy.main(["--num-thread", asked, str(tmp_path / "d"), str(tmp_path)]) == 0
+    assert seen == [taken]
+    said = f"im2rec.py: --num-thread {asked} is more than this machine bears: taking 64, the result is the same\n"
+    assert capsys.readouterr().err == (said if told else "")

@@ -18,7 +18,21 @@ import click
 from .common import WrongCall
 
 _MODULE_NAME = "im2rec_transforms_file"
-_PIXELS = click.IntRange(min=1)
+_MOST_PIXELS = 16384  # an edge; the images that are decoded have 2**28 pixels at most by default
+
+
+class _Pixels(click.IntRange):
+    """The length of an edge."""
+
+    def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            why = f"a worker holds whole images, and RGB takes {3 * _MOST_PIXELS**2 >> 20} MiB at {_MOST_PIXELS} x {_MOST_PIXELS}"
+            self.fail(f"{error.message} The limit is there because {why}.", param, ctx)
+
+
+_PIXELS = _Pixels(1, _MOST_PIXELS)
 
 
 def transform_options(function: Callable[..., Any]) -> Callable[..., Any]:

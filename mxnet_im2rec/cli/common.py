@@ -7,12 +7,14 @@ Knows nothing of what a command does. Loads nothing heavy: ``im2rec --help`` mus
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import json
 import logging
 import math
 import os
 import re
+import shlex
 import signal
 import sys
 import threading
@@ -43,6 +45,7 @@ _VERBOSITY, _RESULT, _NAME, _RECEIVED = (f"mxnet_im2rec.{name}" for name in ("ve
 _CALLER_S_OWN = (FileNotFoundError, NotADirectoryError, IsADirectoryError, FileExistsError, PermissionError)
 _OPTIONS = {
     "num_workers": "--workers",
+    "num_threads": "--threads",
     "batch_size": "--batch-size",
     "error_limit": "--error-limit",
     "pass_through": "--pass-through",
@@ -58,7 +61,45 @@ _OPTIONS = {
     "test_ratio": "--test-ratio",
     "transformations": "--transforms",
 }
-_ARGUMENT = re.compile(rf"\b({'|'.join(_OPTIONS)})\b(=True\b|=)?|\b(resume|verify)=True\b")
+_OPTIONS_AT_THE_BEGIN = {  # of a message: elsewhere these words are words
+    "cell": "--cell",
+    "chunks": "--chunks",
+    "color": "--color",
+    "columns": "--columns",
+    "encoding": "--encoding",
+    "exts": "--exts",
+    "label": "--label",
+    "labels": "--labels",
+    "num_records": "--num-records",
+    "path": "--plot",
+    "pixels": "--pixels",
+    "prefix": "PREFIX",
+    "quality": "--quality",
+    "root": "--root",
+    "rows": "--rows",
+    "seed": "--seed",
+    "timeout": "--timeout",
+}
+_OPTIONS_OF = {"view": {"path": "OUTPUT.png"}}  # what means something else in one command
+_PHRASES = {
+    "no list_file was given": "no LIST was given",
+    "no root was given": "no --root was given",
+    "pixels='none'": "--pixels none",
+    "lower rows, columns or cell": "lower --rows, --columns or --cell",
+    "other transformations, seed, color or fast_decode": "other transforms, --seed, --color or --fast-decode",
+    "seconds (timeout)": "seconds (--timeout)",
+    "begin anew, without resume": "begin anew, without --resume",
+}
+_FUNCTIONS = {"build_index": "im2rec index {rec}", "salvage": "im2rec salvage {rec} OUT"}
+_QUOTED = r"""b?'(?:\\.|[^'\\\n])*'|b?"(?:\\.|[^"\\\n])*\""""
+_IN_PYTHON = re.compile(  # what stands in quotes is a name, and stays; an apostrophe follows a letter
+    rf"\bmxnet_im2rec\.(?P<function>{'|'.join(_FUNCTIONS)})\((?P<rec>{_QUOTED})?(?:, out)?\)"
+    rf"|(?P<phrase>{'|'.join(map(re.escape, _PHRASES))})"
+    rf"|\b(?P<argument>{'|'.join(_OPTIONS)})\b(?P<equals>=True\b|=)?"
+    rf"|\b(?P<flag>resume|verify)=True\b"
+    rf"|\A(?P<begin>{'|'.join(_OPTIONS_AT_THE_BEGIN)})(?=,| must | is | has )"
+    rf"|(?<!\w)(?:{_QUOTED})(?!\w)"
+)
 
 
 class Interrupted(BaseException):
@@ -145,7 +186,7 @@ def describe_failure(failure: Failure, list_name: str) -> str:
     """``photos.lst:17: error: 'cats/tom.jpg': decode: ...``, as compilers do, so that editors jump there."""
     place = list_name if failure.line is None else f"{list_name}:{failure.line}"
     what = f"{failure.path!r}: " if failure.path is not None else ""
-    return f"{place}: error: {what}{failure.stage}: {failure.reason}"
+    return f"{place}: error: {what}{failure.stage}: {failure_as_typed(failure).reason}"
 
 
 # Results
@@ -176,6 +217,10 @@ def show_collected() -> None:
     result = _result()
     if result is not None:
         emit(json.dumps(result, indent=2, allow_nan=False))
+
+
+def wants_json() -> bool:
+    return _result() is not None
 
 
 def _result() -> Optional[Dict[str, Any]]:
@@ -429,6 +474,8 @@ class Program(click.Group):
             context = getattr(error, "ctx", None)
             if context is not None:
                 tell(f"Try '{context.command_path} --help'.")
+            if _wants_json(sys.argv[1:] if args is None else args):
+                _emit_error({}, {"type": type(error).__name__, "message": error.format_message()})
             code = error.exit_code
         except click.Abort:
             code = 128 + signal.SIGINT
@@ -445,6 +492,19 @@ class Program(click.Group):
                 if isinstance(error, (click.ClickException, click.exceptions.Exit, click.Abort, SystemExit)):
                     raise
                 return _give_up(error, ctx)
+
+
+def _wants_json(args: Sequence[str]) -> bool:
+    """Whether --json is among the arguments; of a call so wrong that it was not understood, too."""
+    words = list(args)
+    return "--json" in (words[: words.index("--")] if "--" in words else words)
+
+
+def _emit_error(result: Dict[str, Any], error: Dict[str, Any]) -> None:
+    """Print what there is as JSON, with the error that ended the command."""
+    result.update(ok=False, error=error)
+    with suppress(StdoutError):
+        emit(json.dumps(result, indent=2, allow_nan=False))
 
 
 def _give_up(error: BaseException, ctx: click.Context) -> int:
@@ -464,9 +524,7 @@ def _give_up(error: BaseException, ctx: click.Context) -> int:
     tell(f"Error: {message}")
     result = ctx.meta.get(_RESULT)
     if result is not None and not isinstance(error, StdoutError):
-        result.update(ok=False, error={"type": type(error).__name__, "message": message, **_details(error)})
-        with suppress(StdoutError):
-            emit(json.dumps(result, indent=2, allow_nan=False))
+        _emit_error(result, {"type": type(error).__name__, "message": message, **_details(error)})
     return exit_code(error)
 
 
@@ -490,7 +548,7 @@ def describe_error(error: BaseException) -> str:
         )
     if isinstance(error, VerifyError):
         rest = error.problems[1:3]
-        return "\n  ".join([str(error), *map(str, rest)])
+        return "\n  ".join(as_typed(str(each)) for each in (error, *rest))
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{os.fspath(error.filename)!r}: {error.strerror}"
     if isinstance(error, (Im2RecError, ValueError, TypeError, OSError, ImportError)) and str(error):
@@ -503,15 +561,43 @@ def describe_error(error: BaseException) -> str:
 def as_typed(message: str) -> str:
     """A message of the library with the arguments as the command line has them: ``num_workers=0`` is ``--workers 0``."""
 
-    def option(match: Match[str]) -> str:
-        return f"--{match[3]}" if match[3] else _OPTIONS[match[1]] + (" " if match[2] == "=" else "")
+    context = click.get_current_context(silent=True)
+    command = None if context is None else context.info_name if context.parent else context.invoked_subcommand
+    at_the_begin = {**_OPTIONS_AT_THE_BEGIN, **_OPTIONS_OF.get(command or "", {})}
 
-    return _ARGUMENT.sub(option, message)
+    def typed(match: Match[str]) -> str:
+        if match["function"]:
+            rec = ast.literal_eval(match["rec"]) if match["rec"] else "REC"
+            return _FUNCTIONS[match["function"]].format(rec=shlex.quote(rec) if str(rec).isprintable() else match["rec"])
+        if match["phrase"]:
+            return _PHRASES[match["phrase"]]
+        if match["argument"]:
+            return _OPTIONS[match["argument"]] + (" " if match["equals"] == "=" else "")
+        if match["flag"]:
+            return f"--{match['flag']}"
+        return at_the_begin[match["begin"]] if match["begin"] else match[0]
+
+    return _IN_PYTHON.sub(typed, message)
+
+
+def failure_as_typed(failure: Failure) -> Failure:
+    """A failure in terms of the command line; what the user's own transforms have said stays."""
+    return failure if failure.stage == "transform" else dataclasses.replace(failure, reason=as_typed(failure.reason))
+
+
+def problems_as_typed(problems: Sequence[Any]) -> List[Any]:
+    """Problems of a dataset, or findings in a list, in terms of the command line."""
+    return [dataclasses.replace(problem, message=as_typed(problem.message)) for problem in problems]
 
 
 def _details(error: BaseException) -> Dict[str, Any]:
     names = ("failures", "problems", "paths", "num_problems")
-    return {name: plain(getattr(error, name)) for name in names if hasattr(error, name)}
+    found = {name: getattr(error, name) for name in names if hasattr(error, name)}
+    if isinstance(error, ErrorLimitExceeded):
+        found["failures"] = list(map(failure_as_typed, error.failures))
+    if isinstance(error, VerifyError):
+        found["problems"] = problems_as_typed(error.problems)
+    return {name: plain(value) for name, value in found.items()}
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from typing import Any, Optional, Tuple
 
 import click
 
-from .common import FAILED, FOLDER, INPUT, OK, OUTPUT, at_work, json_option, show, verbosity_options
+from .common import FAILED, FOLDER, INPUT, OK, OUTPUT, at_work, json_option, problems_as_typed, show, verbosity_options
 
 _RATIO = click.FloatRange(0, 1)
 
@@ -65,15 +67,16 @@ def list_(root: str, prefix: str, exts: Tuple[str, ...], **options: Any) -> int:
         options["exts"] = [each for part in exts for each in part.replace(",", " ").split()]
     with at_work(root, "images") as progress:
         report = make_list(root, prefix, progress=progress, **options)
-    show(report, ok=not report.left_out)
+    text = re.sub(r"; pack with this as root$", "; pack with this as --root", str(report), count=1, flags=re.MULTILINE)
+    show(report, text, ok=not report.left_out)
     return FAILED if report.left_out else OK
 
 
 @click.command(short_help="Find what is wrong with a list before packing it.")
 @click.argument("list_file", metavar="LIST", type=INPUT)
 @click.option("--root", type=FOLDER, help="The folder of the images; by default the list's own.")
-@click.option("--no-pack-labels", is_flag=True, help="As it shall be packed with.")
-@click.option("--pass-through", is_flag=True, help="As it shall be packed with.")
+@click.option("--no-pack-labels", is_flag=True, help="The first label alone will be stored; as it shall be packed with.")
+@click.option("--pass-through", is_flag=True, help="The files' own bytes will be stored; as it shall be packed with.")
 @click.option("--threads", type=click.IntRange(min=1), default=4, show_default=True, help="How many files to look at at once.")
 @json_option
 @verbosity_options
@@ -93,6 +96,7 @@ def check(list_file: str, root: Optional[str], no_pack_labels: bool, threads: in
     with at_work(list_file, "entries") as progress:
         options.update(pack_labels=not no_pack_labels, num_threads=threads)
         report = check_list(list_file, root, progress=progress, **options)
+    report = dataclasses.replace(report, findings=tuple(problems_as_typed(report.findings)))
     lines = [str(finding) for finding in report.findings]
     more = sum(report.counts.values()) - len(lines)
     if more:

@@ -25,8 +25,8 @@ def cli() -> None:
     A session:
       im2rec list photos photos                           photos.lst, from folders that are classes
       im2rec check photos.lst --root photos               is every image there, and whole?
-      im2rec pack photos.lst out --root photos --resize 224
-      im2rec view out.rec out.png                         a look at what was packed
+      im2rec pack photos.lst photos_rec --root photos --resize 224
+      im2rec view photos_rec.rec photos_rec.png           a look at what was packed
 
     `im2rec COMMAND --help` tells all about a command.
 

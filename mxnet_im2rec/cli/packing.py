@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -18,15 +19,22 @@ from .common import (
     NumberOrNone,
     at_work,
     collect,
+    failure_as_typed,
     json_option,
+    name_of,
     plain,
     show,
     show_collected,
+    tell,
+    verbosity,
     verbosity_options,
 )
 
 _WORKERS = click.option(
-    "--workers", type=click.IntRange(min=0), metavar="N", help="Worker processes; by default the CPUs, less one. 0: none."
+    "--workers",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Worker processes; by default the CPUs, less one. 0: none. At most 64, or 16 a CPU if that is more.",
 )
 
 
@@ -35,7 +43,13 @@ _WORKERS = click.option(
 @click.option("--root", type=FOLDER, help="The folder of the images; by default the list's own.")
 @transform_options
 @_WORKERS
-@click.option("--batch-size", type=click.IntRange(min=1), default=4096, show_default=True, help="Records in flight at most.")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=4096,
+    show_default=True,
+    help="How many images are made again at most when an interrupted run is resumed; half as many are in flight at a time.",
+)
 @click.option("--color", type=click.Choice(["1", "0", "-1"]), default="1", help="1: RGB (the default), 0: grey, -1: as stored.")
 @click.option(
     "--encoding", type=click.Choice([".jpg", ".jpeg", ".png"]), default=".jpg", show_default=True, help="How to store images."
@@ -89,8 +103,8 @@ def pack(
 ) -> int:
     """Pack the images of each LIST into a dataset: OUTPUT.rec with OUTPUT.idx.
 
-    With several lists OUTPUT is a folder, and each dataset is named after its list. A dataset appears when it is whole; what was
-    there before under its name stays until then, and for good if packing fails.
+    If OUTPUT is an existing folder, the dataset goes into it and is named after LIST; so do several lists. A dataset appears
+    when it is whole; what was there before under its name stays until then, and for good if packing fails.
 
     An entry that fails (no such file, no image, ...) is reported with its line. The command stops when more than --error-limit
     of them fail, and no dataset appears. Up to there they are left out, the dataset is written, and the exit code is 1 all the
@@ -100,11 +114,11 @@ def pack(
 
     \b
     Examples:
-      im2rec pack photos.lst photos --short-edge 256
+      im2rec pack photos.lst photos_rec --root photos --short-edge 256
       im2rec pack train.lst val.lst packed/ --root photos --resize 224 --workers 8
-      im2rec pack photos.lst photos --transforms my_transforms.py:train
-      im2rec pack photos.lst photos --pass-through --error-limit none
-      im2rec pack photos.lst rest --pass-through --only photos.failures.tsv
+      im2rec pack photos.lst photos_rec --root photos --transforms my_transforms.py:train
+      im2rec pack photos.lst photos_rec --root photos --pass-through --error-limit none
+      im2rec pack photos.lst rest --root photos --pass-through --only photos_rec.failures.tsv
     """
     if options["pass_through"] and choice:
         raise click.UsageError("--pass-through stores the files as they are: leave the transforms out, or --pass-through.")
@@ -112,6 +126,9 @@ def pack(
     if options["only"] is not None and len(lists) > 1:
         raise click.UsageError("--only is for one list: the table belongs to that.")
     _check_output(lists, output)
+    if len(lists) == 1 and os.path.isdir(output) and verbosity() >= 0:
+        rec_path = os.path.join(output, f"{_stem(lists[0])}.rec")
+        tell(f"note: OUTPUT is a folder: writing {name_of(rec_path)}")
     from ..pack import im2rec
 
     options.update(root=root, num_workers=workers, color=int(color), pack_labels=not no_pack_labels, mp_context=start_method)
@@ -125,8 +142,9 @@ def pack(
             report = im2rec(list_file, output, transformations, progress=progress, **options)
         if report.failures:
             code = FAILED
+            report = dataclasses.replace(report, failures=tuple(map(failure_as_typed, report.failures)))
         reports.append({"list_file": list_file, **plain(report)})
-        collect(str(report), ok=code == OK, reports=reports)
+        collect(str(report).replace(" more, in .failures", " more"), ok=code == OK, reports=reports)
     show_collected()
     return code
 
@@ -146,6 +164,10 @@ def inputs_and_output(paths: Sequence[str], noun: str) -> Tuple[Tuple[str, ...],
     return inputs, output
 
 
+def _stem(list_file: str) -> str:
+    return os.path.splitext(os.path.basename(list_file))[0]
+
+
 def _check_output(lists: Sequence[str], output: str) -> None:
     """What would be found only after hours, or would overwrite what was not meant."""
     if output.endswith(".lst"):
@@ -156,7 +178,7 @@ def _check_output(lists: Sequence[str], output: str) -> None:
         raise click.UsageError(f"with several lists OUTPUT must be a folder, and {output!r} is none; make it first")
     stems: Dict[str, str] = {}
     for each in lists:
-        stem = os.path.splitext(os.path.basename(each))[0]
+        stem = _stem(each)
         if stem in stems:
             raise click.UsageError(f"{stems[stem]!r} and {each!r} would both become {stem}.rec; pack them one by one")
         stems[stem] = each

@@ -4,12 +4,28 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+import dataclasses
+import os
+from typing import Any, Dict, Optional
 
 import click
 
 from .choice import TransformChoice, transform_options
-from .common import FAILED, FOLDER, INPUT, OK, OUTPUT, at_work, emit, json_option, name_of, show, verbosity_options
+from .common import (
+    FAILED,
+    FOLDER,
+    INPUT,
+    OK,
+    OUTPUT,
+    as_typed,
+    at_work,
+    json_option,
+    name_of,
+    problems_as_typed,
+    show,
+    verbosity_options,
+    wants_json,
+)
 
 _rec = click.argument("rec", metavar="REC", type=INPUT)
 _idx = click.option("--idx", type=INPUT, help="The .idx; by default the one beside the .rec.")
@@ -28,14 +44,24 @@ _idx = click.option("--idx", type=INPUT, help="The .idx; by default the one besi
     help="Whose pixels to compare: every record's, those of 64 records, or no one's.",
 )
 @transform_options
-@click.option("--seed", type=int, default=0, show_default=True, help="As it was packed with.")
-@click.option("--color", type=click.Choice(["1", "0", "-1"]), default="1", help="As it was packed with.")
-@click.option("--no-pack-labels", is_flag=True, help="As it was packed with.")
-@click.option("--fast-decode", is_flag=True, help="As it was packed with.")
+@click.option("--seed", type=int, default=0, show_default=True, help="For random transforms; as it was packed with.")
+@click.option(
+    "--color",
+    type=click.Choice(["1", "0", "-1"]),
+    default="1",
+    help="1: RGB (the default), 0: grey, -1: as stored; as it was packed with.",
+)
+@click.option("--no-pack-labels", is_flag=True, help="The first label alone is stored; as it was packed with.")
+@click.option("--fast-decode", is_flag=True, help="Large JPEGs were decoded smaller; as it was packed with.")
 @click.option(
     "--min-psnr", type=float, default=20.0, show_default=True, metavar="DB", help="How near to its source an image must be."
 )
-@click.option("--workers", type=click.IntRange(min=0), metavar="N", help="Processes that compare with the sources.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Processes that compare with the sources; by default the CPUs, less one.",
+)
 @click.option("--num-records", type=click.IntRange(min=0), metavar="N", help="How many records there must be.")
 @click.option("--timeout", type=float, default=300.0, show_default=True, metavar="SECONDS", help="How long MXNet may be silent.")
 @json_option
@@ -57,9 +83,9 @@ def verify(
 
     \b
     Examples:
-      im2rec verify photos.rec
-      im2rec verify photos.rec photos.lst --root . --short-edge 256
-      im2rec verify photos.rec --pixels sample --json
+      im2rec verify photos_rec.rec
+      im2rec verify photos_rec.rec photos.lst --root photos --short-edge 256
+      im2rec verify photos_rec.rec --pixels sample --json
     """
     if options["root"] is not None and list_file is None:
         raise click.UsageError("--root is the folder of the list's images: give LIST too.")
@@ -70,7 +96,8 @@ def verify(
     with at_work(rec, "images decoded and read") as progress:
         options.update(color=int(color), pack_labels=not no_pack_labels, idx_path=idx, num_workers=workers, progress=progress)
         report = verify_dataset(rec, list_file, transformations=choice.make(), **options)
-    show(report)
+    problems, notes = tuple(problems_as_typed(report.problems)), tuple(map(as_typed, report.notes))
+    show(dataclasses.replace(report, problems=problems, notes=notes))
     return OK if report.ok else FAILED
 
 
@@ -85,9 +112,9 @@ def info(rec: str, idx: Optional[str], plot: Optional[str]) -> None:
 
     \b
     Examples:
-      im2rec info photos.rec
-      im2rec info photos.rec --plot photos.png
-      im2rec info photos.rec --json
+      im2rec info photos_rec.rec
+      im2rec info photos_rec.rec --plot photos_rec.png
+      im2rec info photos_rec.rec --json
     """
     from ..summary import summarize
 
@@ -107,20 +134,23 @@ def info(rec: str, idx: Optional[str], plot: Optional[str]) -> None:
 @click.option("--label", type=float, help="Only images with this first label.")
 @click.option("--cell", type=click.IntRange(min=32), default=160, show_default=True, help="Pixels of an image's longer edge.")
 @_idx
+@json_option
 @verbosity_options
 def view(rec: str, output: str, idx: Optional[str], **options: Any) -> None:
     """Draw some of REC's images into one picture, with index and labels under each.
 
     \b
     Examples:
-      im2rec view photos.rec photos.png
-      im2rec view photos.rec cats.png --label 3 --rows 2 --columns 8 --seed 1
+      im2rec view photos_rec.rec photos_rec.png
+      im2rec view photos_rec.rec cats.png --label 3 --rows 2 --columns 8 --seed 1
     """
     from ..contact import contact_sheet
 
     with at_work(rec):
         sheet = contact_sheet(rec, idx_path=idx, path=output, **options)
-    emit(f"{name_of(output)}: {sheet.shape[1]:,} x {sheet.shape[0]:,} pixels")
+    height, width = sheet.shape[:2]
+    text = f"{name_of(output)}: {width:,} x {height:,} pixels"
+    show({"path": os.path.abspath(output), "width": width, "height": height}, text)
 
 
 @click.command(short_help="Write the images as files, with a list of them.")
@@ -137,8 +167,8 @@ def extract(rec: str, folder: str, by_label: bool, idx: Optional[str]) -> None:
 
     \b
     Examples:
-      im2rec extract photos.rec extracted
-      im2rec extract photos.rec extracted --by-label
+      im2rec extract photos_rec.rec extracted
+      im2rec extract photos_rec.rec extracted --by-label
     """
     from ..repair import extract as extract_images
 
@@ -150,19 +180,24 @@ def extract(rec: str, folder: str, by_label: bool, idx: Optional[str]) -> None:
 @click.command(short_help="Write the .idx of a .rec anew.")
 @_rec
 @click.argument("idx", metavar="[IDX]", required=False, type=OUTPUT)
+@json_option
 @verbosity_options
 def index(rec: str, idx: Optional[str]) -> None:
     """Write the .idx of REC from REC alone; IDX is by default the one beside it.
 
     \b
     Example:
-      im2rec index photos.rec
+      im2rec index photos_rec.rec
     """
     from ..repair import build_index
 
     with at_work(rec):
         path = build_index(rec, idx)
-    emit(path)
+    found: Dict[str, Any] = {"idx_path": path}
+    if wants_json():
+        with open(path, "rb") as stream:
+            found["num_records"] = sum(1 for _ in stream)
+    show(found, path)
 
 
 @click.command(short_help="Save the whole records of a damaged .rec.")
