@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import importlib.abc
 import sys
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
@@ -76,6 +77,23 @@ def import_mxnet() -> ModuleType:
             f"MXNet cannot be imported on Python {sys.version_info[0]}.{sys.version_info[1]} with NumPy {numpy.__version__} "
             f"({type(error).__name__}: {error}): {advice}"
         ) from error
+
+
+def wait_for_operators() -> None:
+    """Wait until all operators that were called have run, if MXNet is loaded, and raise what one of them has failed with.
+
+    MXNet's operators run in threads of its own, and a failure waits there until someone asks. A fork asks too, and then it ends
+    the whole process, with SIGABRT: so ask before.
+    """
+    nd = getattr(sys.modules.get("mxnet"), "nd", None)
+    if nd is not None:
+        nd.waitall()
+
+
+def forget_failures() -> None:
+    """After a failure that is known: drop what other operators of the same work may have failed with."""
+    with suppress(Exception):
+        wait_for_operators()
 
 
 def explain(error: BaseException) -> str:

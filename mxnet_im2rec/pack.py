@@ -25,7 +25,7 @@ from .progress import Progress, Tell, open_progress
 from .reader import RecordFile
 from .report import Failure, PackReport
 from .verification import verify as verify_dataset
-from .worker import InProcess, Packer
+from .worker import InProcess, Packer, starting_workers
 from .writer import RecordWriter
 
 _log = logging.getLogger("mxnet_im2rec")
@@ -415,7 +415,7 @@ def _open_pool(
         failure_of=_failure_of_worker,
         name_of=lambda entry: str(entry.path),
         timeout=timeout,
-        starting=images.one_thread,
+        starting=starting_workers,
     )
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from . import images
 from .errors import TransformResultError
-from .mxnet_compat import import_mxnet
+from .mxnet_compat import forget_failures, import_mxnet
 from .native import OutOfReach, Resize, Step, flatten, is_deterministic, native_prefix, undone_by_storing
 
 _CHANNELS = (1, 3, 4)
@@ -89,8 +89,12 @@ class TransformPlan:
                 ours = np.atleast_3d(step(image.copy()))
             except (OutOfReach, cv2.error):
                 continue
-            with self._semantics():
-                theirs = block(self._to_ndarray(image)).asnumpy()
+            try:
+                with self._semantics():
+                    theirs = block(self._to_ndarray(image)).asnumpy()
+            except Exception:  # a size that is too large, for example: each image is to say so
+                forget_failures()
+                return False
             if not np.array_equal(theirs, ours):
                 logging.getLogger("mxnet_im2rec").info("OpenCV %s differs from MXNet in %r: not used", cv2.__version__, step)
                 return False

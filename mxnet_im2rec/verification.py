@@ -24,7 +24,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Union
 
 import numpy as np
 
-from . import arguments, images
+from . import arguments
 from .errors import WorkerDiedError
 from .findings import Findings, VerifyReport
 from .listfile import ListEntry, read_list
@@ -33,6 +33,7 @@ from .progress import Progress, Tell, open_progress
 from .reader import idx_beside
 from .sources import OTHER_ARGUMENTS, Difference, Match, SourceCheck, match_list
 from .structure import Structure, check_index, check_structure, map_file
+from .worker import starting_workers
 
 _SAMPLE = 64  # records whose pixels are compared with pixels='sample'
 _READERS_STUMBLE_ON = "#?;"
@@ -227,7 +228,7 @@ def _check_sources(
     pool: Any = SerialPool(check)
     hints = set()  # that were given: each stands once
     if num_workers:
-        options: Any = {"name_of": lambda match: str(match[0].path), "starting": images.one_thread}
+        options: Any = {"name_of": lambda match: str(match[0].path), "starting": starting_workers}
         pool = ProcessPool(check, num_workers, multiprocessing.get_context(), **options)
     try:
         with pool:

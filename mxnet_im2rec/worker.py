@@ -8,7 +8,8 @@ import ctypes
 import os
 import stat
 import sys
-from typing import Callable, Optional, Union
+from contextlib import contextmanager
+from typing import Callable, Iterator, Optional, Union
 
 import cv2
 
@@ -17,7 +18,7 @@ from .errors import ImageError
 from .framing import MAX_LENGTH
 from .header import pack_header
 from .listfile import ListEntry
-from .mxnet_compat import explain
+from .mxnet_compat import explain, forget_failures, wait_for_operators
 from .report import Failure
 from .transforms import TransformPlan, generators_kept
 
@@ -94,12 +95,21 @@ class Packer:
             stage = "pack"
             return _pack(entry, data)
         except (Exception, SystemExit) as error:  # whatever a transform raises is this image's failure, not the run's
+            forget_failures()
             return Failure(entry.line, entry.index, entry.path, stage, _reason(error))
 
     def _decode(self, data: bytes) -> images.Decoded:
         if self._fast_decode and self._plan is not None:
             return images.decode_smaller(data, self._color, self._plan.target_size)
         return images.decode(data, self._color), None
+
+
+@contextmanager
+def starting_workers() -> Iterator[None]:
+    """What must hold where processes are forked: no thread of OpenCV, no failure that waits in one of MXNet's."""
+    wait_for_operators()
+    with images.one_thread():
+        yield
 
 
 def _keep_freed_memory() -> None:

@@ -545,3 +545,28 @@ def test_inside_a_training_script_mxnet_and_opencv_stay_as_they_were(folder):
     assert next(reader).data[0].shape == (5, 3, 600, 900)
     again = im2rec(folder / "images.lst", folder / "again", transformations=compose, num_workers=2)
     assert dataset_bytes(again) == dataset_bytes(report)
+
+
+PENDING = """
+import mxnet_im2rec, mxnet as mx
+from mxnet_im2rec import im2rec
+mx.nd.random.normal(0, -1, shape=(2, 2))  # fails in a thread of MXNet's, and no one has asked yet
+try:
+    im2rec('images.lst', 'out', num_workers=1, progress=False)
+except mx.MXNetError as error:
+    print('raised', 'scale' in str(error))
+print(im2rec('images.lst', 'out', num_workers=1, progress=False).num_records)
+"""
+
+
+def test_an_operator_that_failed_before_is_raised_and_does_not_abort_the_process_at_the_fork(folder):
+    code, out, err = run_script(PENDING, folder)
+    assert (code, out.split()) == (0, ["raised", "True", "5"]), err
+
+
+def test_a_transform_that_cannot_be_run_is_each_images_failure_and_leaves_nothing_to_a_fork(folder):
+    too_large = transforms.Compose([transforms.Resize(10**6)])
+    with pytest.raises(EmptyDatasetError) as caught:
+        im2rec(folder / "images.lst", folder / "out", too_large, num_workers=0, error_limit=None)
+    assert {each.stage for each in caught.value.failures} == {"transform"}
+    assert im2rec(folder / "images.lst", folder / "out", num_workers=1).num_records == 5

@@ -419,10 +419,10 @@ def _pack_list(
     """
     import multiprocessing
 
-    from .. import images
     from ..errors import EmptyDatasetError
     from ..parallel import ProcessPool, SerialPool, ThreadPool, ordered_map
     from ..report import Failure
+    from ..worker import starting_workers
     from ..writer import RecordWriter
 
     pool: Any
@@ -438,7 +438,7 @@ def _pack_list(
             failure_of=_failure_of_worker,
             name_of=lambda entry: str(entry.path),
             timeout=_TIMEOUT,
-            starting=images.one_thread,
+            starting=starting_workers,
         )
     num_records = num_failures = 0
     with pool, RecordWriter(rec_path, idx_path, through_mxnet=False) as writer:
