@@ -66,7 +66,7 @@ def verify(
     every entry once, in order, with its labels; then the sources, if their folder is given: what they and the transformations
     give now, against what is stored; then MXNet's ImageRecordIter: every record, every label, and the pixels, which must be those
     that OpenCV decodes from the stored bytes. A JPEG that is damaged inside decodes all the same, everywhere to the same pixels;
-    it is a problem where libjpeg notices, which is not always. Only a comparison with sound sources tells for sure.
+    it is a problem where libjpeg notices, which is not always. A comparison with sound sources tells of what can be seen.
 
     Parameters
     ----------
@@ -88,7 +88,8 @@ def verify(
     min_psnr : float
         In dB: a stored image that is further than this from its source is a problem. PNGs must be equal. Photos stored as JPEGs
         of quality 10 have 21 or more, of quality 95 over 34; two different photos have 9 in the median, and seldom 20. Colour
-        noise has only 13 even at quality 95.
+        noise has only 13 even at quality 95. Apart from that, no part of a JPEG may be further from its source in its mean
+        brightness than the encoder makes it, which tells of damage that hardly counts in the PSNR.
     num_workers : int, optional
         Processes that compare with the sources, as for :func:`mxnet_im2rec.im2rec`.
     num_records : int, optional
