@@ -11,6 +11,7 @@ import skimage.data
 from PIL import Image
 
 import mxnet_im2rec  # noqa: F401  # before any test imports MXNet: it prepares NumPy
+from mxnet_im2rec.mxnet_compat import forget_failures
 
 SKIMAGE = Path(skimage.data.__file__).parent
 PHOTOS = ["astronaut.png", "camera.png", "chelsea.png", "coffee.png", "rocket.jpg"]
@@ -83,3 +84,10 @@ def write_list(path, names, labels=lambda index: [index % 3]):
     lines = ["\t".join([str(index), *map(str, labels(index)), name]) for index, name in enumerate(names)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+@pytest.fixture(autouse=True)
+def no_failure_of_mxnet_left():
+    """What a test has had fail in a thread of MXNet's must not come up in the next one, at a fork."""
+    yield
+    forget_failures()

@@ -25,6 +25,7 @@ from mxnet_im2rec import (
     VerifyError,
     im2rec,
 )
+from mxnet_im2rec.images import one_thread
 from mxnet_im2rec.journal import Journal
 from mxnet_im2rec.writer import RecordWriter
 
@@ -82,7 +83,8 @@ def pack(folder, output="out", **options):
 
 def in_child(function):
     """Run in a child process that ends without any cleaning up of Python's; gives the signal or the exit code that ended it."""
-    child = os.fork()
+    with one_thread():  # or OpenCV hangs in the child, if other tests have had its threads run
+        child = os.fork()
     if not child:
         try:
             function()
