@@ -447,8 +447,8 @@ def _logging(list_name: str, level: int) -> Iterator[None]:
 def _warnings(quiet: bool) -> Iterator[None]:
     """Python's warnings as plain lines."""
 
-    def show_line(message: Union[Warning, str], *place: Any, **more: Any) -> None:
-        if not quiet:
+    def show_line(message: Union[Warning, str], category: type, *place: Any, **more: Any) -> None:
+        if not quiet and not issubclass(category, DeprecationWarning):  # which is for those who write MXNet
             tell(f"warning: {' '.join(str(message).split())}")
 
     with warnings.catch_warnings():
