@@ -28,6 +28,7 @@ FLOORS = [
     {"sources", "readback"},
     {"verification"},
     {"pack"},
+    {"cli.signals"},
     {"cli.common", "cli.legacy"},
     {"cli.choice", "cli.lists"},
     {"cli.packing", "cli.reading"},

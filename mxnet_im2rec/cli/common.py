@@ -17,13 +17,11 @@ import re
 import shlex
 import signal
 import sys
-import threading
 import time
 import traceback
 import unicodedata
 import warnings
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
-from types import FrameType
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Match, Optional, Sequence, Union
 
 import click
@@ -31,15 +29,12 @@ import click
 from ..errors import ErrorLimitExceeded, Im2RecError, VerifyError
 from ..progress import open_progress
 from ..report import Failure
+from .signals import Interrupted, as_raised, insisting, signals_raise
 
 OK, FAILED, WRONG_CALL = 0, 1, 2
 _CLOSED_PIPE = 128 + 13  # as for a program that SIGPIPE ends
 
 PROGRESS_SECONDS = 10.0  # between two lines that tell the progress where there is no terminal
-_REPEAT_SECONDS = 3.0  # a signal that comes again within it does not disturb the clearing up after the first
-
-_AGAIN_SECONDS = 0.05  # until a signal is sent again that came at a moment when nothing can be raised
-
 _VERBOSITY, _RESULT, _NAME, _RECEIVED = (f"mxnet_im2rec.{name}" for name in ("verbosity", "result", "name", "received"))
 
 _CALLER_S_OWN = (FileNotFoundError, NotADirectoryError, IsADirectoryError, FileExistsError, PermissionError)
@@ -100,18 +95,6 @@ _IN_PYTHON = re.compile(  # what stands in quotes is a name, and stays; an apost
     rf"|\A(?P<begin>{'|'.join(_OPTIONS_AT_THE_BEGIN)})(?=,| must | is | has )"
     rf"|(?<!\w)(?:{_QUOTED})(?!\w)"
 )
-
-
-class Interrupted(BaseException):
-    """A signal asks this process to end."""
-
-    def __init__(self, signum: int) -> None:
-        super().__init__(signal.Signals(signum).name)
-        self.signum = signum
-
-
-def _as_raised(signum: int) -> BaseException:
-    return KeyboardInterrupt() if signum == signal.SIGINT else Interrupted(signum)
 
 
 class WrongCall(ValueError):
@@ -350,7 +333,7 @@ def at_work(name: str, unit: str = "") -> Iterator[Progress]:
 
         def progress(done: int, total: Optional[int] = None, failed: int = 0) -> None:
             if received:  # something in between has kept for itself what the signal raised, as MXNet does while it is loaded
-                raise _as_raised(received[-1])
+                raise as_raised(received[-1])
             show_progress(done, total, failed)
 
         yield progress
@@ -482,15 +465,14 @@ class Program(click.Group):
         sys.exit(code)
 
     def invoke(self, ctx: click.Context) -> int:
-        with _signals_raise() as received:
+        with signals_raise() as received:
             ctx.meta[_RECEIVED] = received
             try:
-                return int(super().invoke(ctx) or OK)
+                with insisting(received):
+                    return int(super().invoke(ctx) or OK)
+            except (click.ClickException, click.exceptions.Exit, click.Abort, SystemExit):
+                raise
             except BaseException as error:
-                if received and not isinstance(error, (KeyboardInterrupt, Interrupted)):  # which became another error on its way
-                    error = Interrupted(received[-1])
-                if isinstance(error, (click.ClickException, click.exceptions.Exit, click.Abort, SystemExit)):
-                    raise
                 return _give_up(error, ctx)
 
 
@@ -598,61 +580,3 @@ def _details(error: BaseException) -> Dict[str, Any]:
     if isinstance(error, VerifyError):
         found["problems"] = problems_as_typed(error.problems)
     return {name: plain(value) for name, value in found.items()}
-
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-def leave_signals(code: Any) -> None:
-    """Have signals raise nothing any more: all is cleared up, and what is left is Python's and MXNet's own end."""
-    for each in _SIGNALS:
-        if signal.getsignal(each) not in (signal.SIG_IGN, None):
-            signal.signal(each, signal.SIG_IGN if isinstance(code, int) and code > 128 else signal.SIG_DFL)
-
-
-@contextmanager
-def _signals_raise() -> Iterator[List[int]]:
-    """Let SIGINT, SIGTERM and SIGHUP raise, so that everything is cleared up before the process ends; gives those received."""
-    received: List[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield received
-        return
-    process, last = os.getpid(), -math.inf
-
-    def stop(signum: int, frame: Optional[FrameType]) -> None:
-        nonlocal last
-        if os.getpid() != process:  # a worker that was forked: its parent does what is to be done
-            os._exit(128 + signum)
-        now = time.monotonic()
-        if now - last >= _REPEAT_SECONDS:
-            last = now
-            received.append(signum)
-            raise _as_raised(signum)
-
-    def stop_after_all(unraisable: Any) -> None:
-        """Python swallows what is raised while it runs a finalizer or a callback: send the signal again, from outside of it."""
-        nonlocal last
-        if not issubclass(unraisable.exc_type, (KeyboardInterrupt, Interrupted)) or os.getpid() != process:
-            hook_before(unraisable)
-            return
-        last = -math.inf
-        signum = getattr(unraisable.exc_value, "signum", signal.SIGINT)
-        threading.Timer(_AGAIN_SECONDS, os.kill, (process, signum)).start()
-
-    def say_unless_stopped(kind: Any, error: Any, trace: Any) -> None:
-        """A module in C prints what is raised while it is loaded, and raises an ImportError of its own."""
-        if not issubclass(kind, (KeyboardInterrupt, Interrupted)):
-            except_before(kind, error, trace)
-
-    before: Dict[int, Any] = {}
-    for each in _SIGNALS:
-        if signal.getsignal(each) not in (signal.SIG_IGN, None):  # nohup ignores SIGHUP, a shell's background job SIGINT
-            before[each] = signal.signal(each, stop)
-    hooks_before = hook_before, except_before = sys.unraisablehook, sys.excepthook
-    sys.unraisablehook, sys.excepthook = stop_after_all, say_unless_stopped
-    try:
-        yield received
-    finally:
-        sys.unraisablehook, sys.excepthook = hooks_before
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -9,18 +9,16 @@ and the writing of datasets are the package's; :func:`_pack_list` is where they 
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import random
 import re
 import signal
 import sys
-import threading
-import time
 import uuid
-from contextlib import contextmanager, suppress
-from types import FrameType
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, NoReturn, Optional, Sequence, Tuple, Union
+
+from .signals import Interrupted, insisting, signals_raise
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,8 +31,6 @@ _SEED = 100  # of the shuffling
 _CHUNK_ENTRIES, _ENTRIES_IN_FLIGHT, _BYTES_IN_FLIGHT = 8, 4096, 256 << 20  # as im2rec() has them
 _TIMEOUT = 300.0  # seconds on one image, as im2rec() has it
 _NAMES_SHOWN = 5
-_REPEAT_SECONDS = 3.0  # a signal that comes again within it does not disturb the clearing up after the first
-_AGAIN_SECONDS = 0.05  # until a signal is sent again that came at a moment when nothing can be raised
 _OF_LIST_OPTION = re.compile(r"(_[0-9]+)?(_train|_val|_test)?\.lst")  # what --list puts behind the prefix
 _EXACT_INTEGERS = 2**24  # up to here float32 holds every integer
 
@@ -68,12 +64,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         143 after SIGTERM, 129 after SIGHUP.
     """
     try:
-        with _signals_raise():
+        with signals_raise() as received, insisting(received):
             return _run(argv)
-    except (KeyboardInterrupt, _Ended) as stop:
+    except (KeyboardInterrupt, Interrupted) as stop:
         by = "Ctrl-C" if isinstance(stop, KeyboardInterrupt) else str(stop)
         _warn(f"stopped by {by}; what was being written is not there, earlier files are as they were")
-        return 128 + (stop.signum if isinstance(stop, _Ended) else signal.SIGINT)
+        return 128 + (stop.signum if isinstance(stop, Interrupted) else signal.SIGINT)
     except _WrongCallError as error:
         _warn(f"error: {error}")
         return 2
@@ -86,70 +82,6 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except MemoryError:
         _warn("error: the memory is used up; try a smaller --num-thread")
         return 1
-
-
-class _Ended(BaseException):
-    """A signal asks this process to end."""
-
-    def __init__(self, signum: int) -> None:
-        super().__init__(signal.Signals(signum).name)
-        self.signum = signum
-
-
-def _as_raised(signum: int) -> BaseException:
-    return KeyboardInterrupt() if signum == signal.SIGINT else _Ended(signum)
-
-
-@contextmanager
-def _signals_raise() -> Iterator[None]:
-    """Let SIGINT, SIGTERM and SIGHUP raise, so that everything is cleared up before the process ends."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    process, last = os.getpid(), -math.inf
-    received: List[int] = []
-
-    def stop(signum: int, frame: Optional[FrameType]) -> None:
-        nonlocal last
-        if os.getpid() != process:  # a worker that was forked: its parent does what is to be done
-            os._exit(128 + signum)
-        now = time.monotonic()
-        if now - last >= _REPEAT_SECONDS:
-            last = now
-            received.append(signum)
-            raise _as_raised(signum)
-
-    def stop_after_all(unraisable: Any) -> None:
-        """Python swallows what is raised while it runs a finalizer or a callback: send the signal again, from outside of it."""
-        nonlocal last
-        if not issubclass(unraisable.exc_type, (KeyboardInterrupt, _Ended)) or os.getpid() != process:
-            hook_before(unraisable)
-            return
-        last = -math.inf
-        signum = getattr(unraisable.exc_value, "signum", signal.SIGINT)
-        threading.Timer(_AGAIN_SECONDS, os.kill, (process, signum)).start()
-
-    def say_unless_stopped(kind: Any, error: Any, trace: Any) -> None:
-        """A module in C prints what is raised while it is loaded, and raises an ImportError of its own."""
-        if not issubclass(kind, (KeyboardInterrupt, _Ended)):
-            except_before(kind, error, trace)
-
-    before: Dict[int, Any] = {}
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(each) not in (signal.SIG_IGN, None):  # nohup ignores SIGHUP, a shell's background job SIGINT
-            before[each] = signal.signal(each, stop)
-    hooks_before = hook_before, except_before = sys.unraisablehook, sys.excepthook
-    sys.unraisablehook, sys.excepthook = stop_after_all, say_unless_stopped
-    try:
-        yield
-    except BaseException as error:
-        if received and not isinstance(error, (KeyboardInterrupt, _Ended)):  # which became another error on its way
-            raise _as_raised(received[-1]) from error
-        raise
-    finally:
-        sys.unraisablehook, sys.excepthook = hooks_before
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _run(argv: Optional[Sequence[str]]) -> int:

@@ -7,10 +7,11 @@ from __future__ import annotations
 import click
 
 from .. import __version__
-from .common import Program, leave_signals, verbosity_options
+from .common import Program, verbosity_options
 from .lists import check, list_
 from .packing import merge, pack
 from .reading import extract, index, info, salvage, verify, view
+from .signals import leave_signals
 
 
 @click.group(
