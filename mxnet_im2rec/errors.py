@@ -24,7 +24,9 @@ Every error survives pickling with its attributes and its cause.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Optional, Sequence, Union
+
+from .text import printable
 
 if TYPE_CHECKING:
     from .findings import Problem
@@ -40,7 +42,10 @@ def _rebuild(cls: type, args: tuple, state: dict, cause: Optional[BaseException]
 
 
 class Im2RecError(Exception):
-    """The base of every error of this package."""
+    """The base of every error of this package. What its message quotes of a file does nothing to a terminal."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*[printable(each, keep="\n\t") if isinstance(each, str) else each for each in args])
 
     def __reduce__(self) -> Any:
         return _rebuild, (type(self), self.args, dict(self.__dict__), self.__cause__)
@@ -114,7 +119,12 @@ class ErrorLimitExceeded(Im2RecError):
         Every failure up to and including the one that went over the limit, in the order of the list.
     error_limit : int
         The limit that was given.
+    failures_path : str or None
+        The absolute path of the file that lists them, ``out.failed-run.failures.tsv``. The table of the dataset that was there
+        before, ``out.failures.tsv``, is as it was.
     """
+
+    failures_path: Optional[str] = None
 
     def __init__(self, failures: Sequence[Failure], error_limit: int) -> None:
         self.failures = tuple(failures)
@@ -133,11 +143,21 @@ class EmptyDatasetError(Im2RecError, ValueError):
     ----------
     failures : tuple of Failure
         The entries that failed, if there were any.
+    failures_path : str or None
+        The absolute path of the file that lists them, ``out.failed-run.failures.tsv``, if there were any.
     """
+
+    failures_path: Optional[str] = None
 
     def __init__(self, message: str, failures: Sequence[Failure] = ()) -> None:
         super().__init__(message)
         self.failures = tuple(failures)
+
+
+def name_table(error: Union[ErrorLimitExceeded, EmptyDatasetError], path: str) -> None:
+    """Have an error name the file that lists its failures."""
+    error.failures_path = path
+    error.args = (f"{error}. All failures of this run: {printable(repr(path))}",)
 
 
 class WorkerDiedError(Im2RecError, RuntimeError):

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import os
 import re
+import uuid
+from contextlib import suppress
 from typing import Dict, Iterator, List, Optional, Sequence, Union
 
 from .listfile import Entries, ListEntry
@@ -18,21 +20,29 @@ _COLUMNS = ("line", "index", "path", "stage", "reason")
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
-def write_failures(path: str, failures: Sequence[Failure]) -> None:
-    """Write failures as a table: a line of column names, then one for each, with tabs between its fields.
+def format_failures(failures: Sequence[Failure]) -> str:
+    """Failures as a table: a line of column names, then one for each, with tabs between its fields.
 
     In a field a tab, a line's end and a backslash are written ``\\t``, ``\\n``, ``\\r`` and ``\\\\``, other control
     characters like ``\\x1b``, and bytes of a path that are not UTF-8 like ``\\udcff``. A field is empty where nothing is known.
     """
-    partial = path + ".partial"
-    with open(partial, "w", encoding="utf-8", newline="\n") as stream:
-        stream.write("\t".join(_COLUMNS) + "\n")
-        for failure in failures:
-            fields = (getattr(failure, name) for name in _COLUMNS)
-            stream.write("\t".join("" if field is None else _escape(str(field)) for field in fields) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(partial, path)
+    rows = ((getattr(failure, name) for name in _COLUMNS) for failure in failures)
+    lines = ["\t".join("" if field is None else _escape(str(field)) for field in row) for row in rows]
+    return "".join(line + "\n" for line in ["\t".join(_COLUMNS), *lines])
+
+
+def write_failures(path: str, failures: Sequence[Failure]) -> None:
+    """Write failures as the table of :func:`format_failures`, in the place of what has the name."""
+    partial = f"{path}.{uuid.uuid4().hex}.partial"
+    try:
+        with open(partial, "x", encoding="utf-8", newline="\n") as stream:
+            stream.write(format_failures(failures))
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(partial, path)
+    finally:
+        with suppress(FileNotFoundError):  # it is in place
+            os.unlink(partial)
 
 
 def read_failures(path: Union[str, os.PathLike]) -> List[Failure]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import List, Optional, Tuple
 
 from .errors import VerifyError
+from .text import printable
 
 _MOST_KEPT = 1000  # of problems: a file that is nothing but damage must not fill the memory
 _SHOWN = 20
@@ -36,7 +37,7 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.layer}: {_with_place(self.message, self.position, self.index)}"
+        return printable(f"{self.layer}: {_with_place(self.message, self.position, self.index)}")
 
 
 def _with_place(message: str, position: Optional[int], index: Optional[int]) -> str:
@@ -100,7 +101,7 @@ class VerifyReport:
                 lines.append(f"  ... and {self.num_problems - _SHOWN:,} more")
         if self.notes:
             lines += ["notes:", *(f"  {note}" for note in self.notes)]
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
 
 @dataclass

@@ -65,6 +65,20 @@ def frame(payload: bytes) -> List[bytes]:
     return [*pieces, _PADDING[len(payload) & 3]]
 
 
+def framed_size(payload: bytes) -> int:
+    """How many bytes the payload's record takes in a .rec.
+
+    Examples
+    --------
+    >>> framed_size(b"abcde") == len(b"".join(frame(b"abcde")))
+    True
+    """
+    splits = 0
+    if MAGIC_BYTES in payload:
+        splits = int(np.count_nonzero(np.frombuffer(payload, "<u4", len(payload) // 4) == MAGIC))
+    return 8 + len(payload) + 4 * splits + (-len(payload) & 3)  # a split puts a head of 8 bytes in the place of 4
+
+
 def read_frame(buffer: memoryview, offset: int, path: str) -> Tuple[int, int, int]:
     """Read the head of one frame, and make sure that all of the frame is there.
 

@@ -9,6 +9,7 @@ put back when MXNet is about to be imported, by whoever imports it; until then N
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import importlib.abc
 import sys
@@ -88,6 +89,14 @@ def wait_for_operators() -> None:
     nd = getattr(sys.modules.get("mxnet"), "nd", None)
     if nd is not None:
         nd.waitall()
+
+
+def flush_c_streams() -> None:
+    """Have the C library write out what it has buffered for any stream: MXNet's writer has no flush of its own.
+
+    A process that is forked gets a copy of what is buffered, and writes it once more if it ends by C's ``exit()``.
+    """
+    ctypes.CDLL(None).fflush(None)  # whether it could, the sizes tell
 
 
 def forget_failures() -> None:

@@ -8,20 +8,21 @@ import logging
 import multiprocessing
 import os
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from importlib import metadata
 from itertools import chain, islice
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 from . import arguments, imagefile, images
-from .errors import EmptyDatasetError, ErrorLimitExceeded, ListChangedError, RecordFormatError, ResumeError
-from .failures import pick, read_failures, write_failures
+from .errors import EmptyDatasetError, ErrorLimitExceeded, ListChangedError, RecordFormatError, ResumeError, name_table
+from .failures import format_failures, pick, read_failures, write_failures
 from .fingerprint import ListDigest, ListWatch, describe
 from .journal import KeptFailure
 from .listfile import ListEntry, count_entries, read_list
 from .parallel import ProcessPool, SerialPool, ThreadPool, ordered_map
 from .progress import Progress, Tell, open_progress
+from .publish import FAILED_RUN, table_paths
 from .reader import RecordFile
 from .report import Failure, PackReport
 from .verification import verify as verify_dataset
@@ -178,7 +179,10 @@ def im2rec(
     started = time.monotonic()
     if not isinstance(list_file, (str, os.PathLike, Iterable)) or isinstance(list_file, bytes):
         raise TypeError(f"list_file must be a path or an iterable of ListEntry, not {list_file!r}")
+    if isinstance(list_file, (str, os.PathLike)):
+        list_file = _absolute(list_file)  # a transform may change the current folder
     rec_path, idx_path = _output_paths(output_path, list_file)
+    failures_path, failed_run_path = table_paths(rec_path)
     options: Dict[str, Any] = {
         "root": _root_folder(root, list_file),
         "seed": arguments.whole_number("seed", seed),
@@ -201,7 +205,8 @@ def im2rec(
     failed_before = read_failures(only) if isinstance(only, (str, os.PathLike)) else only
     if failed_before is not None:
         entries = pick(entries, failed_before)
-        if isinstance(only, (str, os.PathLike)) and os.path.realpath(only) == os.path.realpath(_failures_path(rec_path)):
+        _refuse_failed_run(only)
+        if isinstance(only, (str, os.PathLike)) and os.path.realpath(only) == os.path.realpath(failures_path):
             raise ValueError(
                 f"only is the table of {rec_path!r} itself, which the mended images alone would replace; "
                 f"give another output_path, and join the two with mxnet_im2rec.concatenate()"
@@ -217,7 +222,6 @@ def im2rec(
     }
 
     failures: List[Failure] = []
-    failures_path = _failures_path(rec_path)
     with ExitStack() as stack:
         pool = stack.enter_context(_open_pool(packer, num_workers, mp_context, timeout))
         # Only now, when the workers work already, MXNet is loaded if it is not yet. For pass_through it is not needed at all.
@@ -230,9 +234,8 @@ def im2rec(
                     run.pack(entries, tell)
                     if not writer.num_records:
                         raise EmptyDatasetError(_why_empty(list_file, failures), failures)
-                except (ErrorLimitExceeded, EmptyDatasetError):
-                    if failures:
-                        _note_failures(failures_path, failures)
+                except (ErrorLimitExceeded, EmptyDatasetError) as error:
+                    _note_failed_run(failed_run_path, error)
                     raise
             if not watch.is_unchanged():
                 writer.forget()
@@ -242,10 +245,10 @@ def im2rec(
                 if verify:
                     packed = _packed_entries(list_file, pack_labels, failed_before, failures)
                     _verify(writer, rec_path, packed, None if progress is None else progress is True)
-                _note_failures(failures_path, failures)  # before the dataset, which must not be there without it
 
             writer.check = finish
-    noted = failures_path if os.path.exists(failures_path) else None
+            writer.table = format_failures(failures) if failures else ""
+    noted = failures_path if failures else None
     seconds = time.monotonic() - started
     sizes = (writer.num_records, writer.num_bytes)
     return PackReport(rec_path, idx_path, *sizes, tuple(failures), seconds, num_resumed, noted)
@@ -272,14 +275,17 @@ class _Run:
         kept, failed = self._writer.kept, self._writer.kept_failures
         if kept is None:
             return 0
-        _check_kept(self._writer, kept.records)
+        keys = iter(_check_kept(self._writer, kept.records))
         places = {failure.entries: failure for failure in failed}
         again = []
+        is_the_same = True
         for entry in islice(entries, kept.entries):
             if self._num_entries in places:
                 again.append((places[self._num_entries], entry))
+            else:
+                is_the_same = is_the_same and next(keys, None) == entry.index
             self._take(entry)
-        if str(self._digest) != kept.digest:
+        if not is_the_same or str(self._digest) != kept.digest:
             raise ResumeError(
                 f"the list is not the one with which {self._writer.rec_path!r} was begun. Begin anew, without resume"
             )
@@ -333,33 +339,41 @@ class _Run:
             raise ErrorLimitExceeded(self._failures, self._error_limit)
 
 
-def _check_kept(writer: RecordWriter, num_records: int) -> None:
-    """That what an interrupted run has left is what its journal says; the rest of it was secured."""
+def _check_kept(writer: RecordWriter, num_records: int) -> List[int]:
+    """The indices of what an interrupted run has left, after a check that it is what its journal says."""
     rec, idx = writer.partial_paths
     found = 0
     try:
         with RecordFile(rec, idx) as records:
-            for record, key in zip(records, records.keys.tolist()):
+            keys = records.keys.tolist()
+            for record, key in zip(records, keys):
                 found += record.index == key
     except RecordFormatError as error:
         raise ResumeError(f"what an interrupted run has left is damaged: {error}. Begin anew, without resume") from error
     if found != num_records:
         raise ResumeError(f"{rec!r} holds {found:,} records, its journal says {num_records:,}. Begin anew, without resume")
+    return keys
 
 
-def _failures_path(rec_path: str) -> str:
-    return rec_path[: -len(".rec")] + ".failures.tsv"
-
-
-def _note_failures(path: str, failures: Sequence[Failure]) -> None:
-    """Write the table of failures, or remove that of an earlier run."""
+def _note_failed_run(path: str, error: Union[ErrorLimitExceeded, EmptyDatasetError]) -> None:
+    """Write the table of a run that makes no dataset, and have the error name it. That of the dataset in place stays."""
+    if not error.failures:
+        return
     try:
-        with suppress(FileNotFoundError):
-            os.unlink(path)
-        if failures:
-            write_failures(path, failures)
-    except OSError as error:  # the dataset, or an error that matters more, must not be lost for it
-        _log.warning("cannot write the list of failures: %s", error)
+        write_failures(path, error.failures)
+    except OSError as why:  # the error itself matters more
+        _log.warning("cannot write the table of failures: %s", why)
+    else:
+        name_table(error, path)
+
+
+def _refuse_failed_run(only: Any) -> None:
+    """The table of a run that has failed ends where that did, and there is no dataset that lacks just these entries."""
+    if isinstance(only, (str, os.PathLike)) and os.fsdecode(only).endswith(FAILED_RUN):
+        raise ValueError(
+            f"only is {os.fsdecode(only)!r}, the table of a run that has made no dataset, and it may list a part of what fails "
+            f"alone; pack the whole list again, or give the table of a dataset, such as out.failures.tsv"
+        )
 
 
 def _versions() -> Dict[str, str]:
@@ -447,6 +461,12 @@ def _output_paths(output_path: Union[str, os.PathLike], list_file: Any) -> Tuple
     if any(character in prefix for character in _READERS_STUMBLE_ON):
         _log.warning("MXNet's ImageRecordIter cannot open a path with '#', '?' or ';': %r", prefix + ".rec")
     return prefix + ".rec", prefix + ".idx"
+
+
+def _absolute(path: Union[str, os.PathLike]) -> str:
+    """The path as it is from any folder; not normalised, since ``..`` behind a link is not the folder that holds the link."""
+    name = os.fsdecode(path)
+    return name if os.path.isabs(name) else os.path.join(os.getcwd(), name)
 
 
 def _root_folder(root: Union[None, str, os.PathLike], list_file: Any) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
+from .text import printable
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -39,7 +41,7 @@ class Failure:
             where.append(f"index {self.index}")
         if self.path is not None:
             where.append(repr(self.path))  # repr: a name may hold control characters
-        return f"{', '.join(where) or 'an entry'}: {self.stage}: {self.reason}"
+        return printable(f"{', '.join(where) or 'an entry'}: {self.stage}: {self.reason}")
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class PackReport:
                 lines.append(f"  ... and {len(self.failures) - shown:,} more, in .failures")
             if self.failures_path is not None:
                 lines.append(f"all of them: {self.failures_path}")
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
 
 def format_bytes(count: float) -> str:

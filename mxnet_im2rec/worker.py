@@ -18,7 +18,7 @@ from .errors import ImageError
 from .framing import MAX_LENGTH
 from .header import pack_header
 from .listfile import ListEntry
-from .mxnet_compat import explain, forget_failures, wait_for_operators
+from .mxnet_compat import explain, flush_c_streams, forget_failures, wait_for_operators
 from .report import Failure
 from .transforms import TransformPlan, generators_kept
 
@@ -106,8 +106,10 @@ class Packer:
 
 @contextmanager
 def starting_workers() -> Iterator[None]:
-    """What must hold where processes are forked: no thread of OpenCV, no failure that waits in one of MXNet's."""
+    """What must hold where processes are forked: no thread of OpenCV, no failure that waits in one of MXNet's, and nothing that
+    waits in a stream of the C library, which the forked process could write as well."""
     wait_for_operators()
+    flush_c_streams()
     with images.one_thread():
         yield
 

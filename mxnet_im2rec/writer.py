@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""Publishes a .rec and its .idx: both appear whole, or neither does and what was there before stands.
+"""Publishes a .rec, its .idx and the table of what failed: all appear whole, or none does and what was there before stands.
 
 Records go through MXNet's own MXIndexedRecordIO, into partial files beside the output, or, where loading MXNet would be a
 good part of the run, through one that does the same without it. What is secured by a checkpoint outlives a crash, and a later
@@ -15,20 +15,22 @@ import glob
 import logging
 import os
 import sys
-from contextlib import suppress
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Type
+from contextlib import ExitStack, suppress
+from typing import Any, BinaryIO, Callable, Dict, Iterable, List, Optional, TextIO, Tuple, Type
 
 from .errors import OutputError, ResumeError
-from .framing import frame
-from .journal import Checkpoint, Journal, KeptFailure, differences
-from .mxnet_compat import explain, import_mxnet
+from .framing import frame, framed_size
+from .journal import Checkpoint, Journal, KeptFailure, differences, open_own
+from .mxnet_compat import explain, flush_c_streams, import_mxnet
+from .publish import Publication, fsync_folder, fsync_path
+from .text import printable
 
 _log = logging.getLogger("mxnet_im2rec")
 
 _PIECES_AT_ONCE = 1024  # what writev takes (IOV_MAX, limits.h)
 _WRITE_BACK_BYTES = 32 << 20  # how often the system is told to begin writing to the disk
 _SYNC_FILE_RANGE_WRITE = 2  # fcntl.h
-_BACKUP = ".previous"  # the end of what the files in place are called while new ones take their place
+_NO_POSITION = 2**64 - 1  # what ftell's -1 is to MXNet
 _COPY_BYTES, _READ_BYTES = 1 << 30, 8 << 20  # at once, of records that are copied
 
 
@@ -44,28 +46,29 @@ _sync_file_range = _find_sync_file_range()
 
 
 class _PlainRecordIO:
-    """Writes what MXIndexedRecordIO writes, byte for byte, with its methods. An error of the disk is raised where it occurs.
+    """Writes the records that MXIndexedRecordIO writes, byte for byte. An error of the disk is raised where it occurs.
 
     It can also go on with files that are there, and take over records from another file as they are.
     """
 
-    def __init__(self, idx_path: str, rec_path: str, mode: str = "w") -> None:  # mode "a" appends
-        self._rec: Any = open(rec_path, "wb" if mode == "w" else "r+b", buffering=0)  # noqa: SIM115  # closed by close()
-        self.fidx = open(idx_path, mode, encoding="ascii")  # noqa: SIM115
+    def __init__(self, rec: BinaryIO, fidx: TextIO) -> None:
+        self._rec: Any = rec
+        self.fidx = fidx
         self._position = self._rec.seek(0, os.SEEK_END)
 
     def tell(self) -> int:
-        return self._position
+        return self._rec.tell()
 
-    def write_idx(self, idx: int, buf: bytes) -> None:
+    def write(self, buf: bytes) -> int:
+        """Append a record; gives how many bytes it takes."""
         pieces = frame(buf)
-        self.fidx.write(f"{idx}\t{self._position}\n")
         size = sum(map(len, pieces))
         if os.writev(self._rec.fileno(), pieces[:_PIECES_AT_ONCE]) != size:
             self._rec.truncate(self._position)  # a disk that is almost full, or very many pieces: piece by piece, to the error
             self._rec.seek(self._position)
             self._rec_write_all(b"".join(pieces))
         self._position += size
+        return size
 
     def _rec_write_all(self, data: bytes) -> None:
         view = memoryview(data)
@@ -103,17 +106,23 @@ def _copy_in_kernel(source: int, target: int, start: int, size: int) -> int:
         raise
 
 
-def _mxnet_record_io(idx_path: str, rec_path: str) -> Any:
-    """An MXIndexedRecordIO that does not keep every key and offset in memory."""
+def _mxnet_record_io(rec: BinaryIO, fidx: TextIO) -> Any:
+    """An MXIndexedRecordIO on files that are open, as MXNet opens names only; it does not keep every key and offset in memory."""
     recordio: Any = import_mxnet().recordio
 
     class StreamingRecordIO(recordio.MXIndexedRecordIO):
-        def write_idx(self, idx: int, buf: bytes) -> None:
-            position = self.tell()
-            self.write(buf)
-            self.fidx.write(f"{idx}\t{position}\n")
+        def write(self, buf: bytes) -> int:
+            super().write(buf)
+            return framed_size(buf)
 
-    return StreamingRecordIO(idx_path, rec_path, "w")
+    with rec, fidx:
+        return StreamingRecordIO(_name_of(fidx), _name_of(rec), "w")
+
+
+def _name_of(stream: Any) -> str:
+    """A name of an open file that no one can put another one under, where the system has such names."""
+    name = f"/proc/self/fd/{stream.fileno()}"
+    return name if os.path.exists(name) else stream.name
 
 
 class RecordWriter:
@@ -121,6 +130,8 @@ class RecordWriter:
 
     Only one at a time may write an output. When it is left with an exception, what a checkpoint has secured is kept in partial
     files beside the output, for a later writer to go on with; without a checkpoint nothing is left behind.
+
+    No file is ever opened through a link that lies under one of the names: partial files are made, and what is there is removed.
 
     Parameters
     ----------
@@ -138,7 +149,7 @@ class RecordWriter:
     OutputError
         If another run writes this output, or a file cannot be made or written whole (a full disk, a read-only folder).
     ResumeError
-        If what is there was made with other settings.
+        If what is there was made with other settings, or its journal says what cannot be.
 
     Examples
     --------
@@ -164,10 +175,21 @@ class RecordWriter:
         self._settings = settings or {}
         self._resume = resume
         self._record: Any = None
+        self._rec_bytes = self._idx_bytes = 0  # that were written
         self._written_back = 0
         self._generation = 0
         self._may_be_kept = True
         self._journal = Journal(rec_path + ".journal.partial")
+        self._publication = Publication(rec_path, idx_path, self._journal)
+
+    @property
+    def table(self) -> Optional[str]:
+        """The table of failures that is published with the dataset, as text; empty for none, None to leave what is there."""
+        return self._publication.table
+
+    @table.setter
+    def table(self, text: Optional[str]) -> None:
+        self._publication.table = text
 
     @property
     def kept(self) -> Optional[Checkpoint]:
@@ -190,12 +212,16 @@ class RecordWriter:
         try:
             self._journal.open()
             is_ours = True
+            self._publication.check_names()
+            if self._resume and self._journal.odd is not None:
+                raise ResumeError(
+                    f"the journal {self._journal.path!r} says what cannot be ({self._journal.odd}). Begin anew, without resume"
+                )
             self._generation = self.kept.generation if self.kept is not None else 0
             may_go_on = self._resume and self.kept is not None
             if may_go_on:
                 self._refuse_other_settings()
-            if self._journal.is_publishing:
-                self._undo_publishing(always=may_go_on)
+            self._publication.undo(*self.partial_paths, always=may_go_on)
             if not (may_go_on and self._go_on()):
                 self._begin()
         except BaseException as error:
@@ -214,57 +240,90 @@ class RecordWriter:
         self._journal.start(self._settings)
         self._generation = 0
         self._remove_partial()
+        self._record = self._open(*self._make_partial())
+
+    def _make_partial(self) -> Tuple[BinaryIO, TextIO]:
+        """New partial files of this generation."""
         rec, idx = self.partial_paths
-        self._record = self._open(idx, rec)
+        with ExitStack() as stack:
+            streams = (
+                stack.enter_context(open(rec, "xb", buffering=0)),
+                stack.enter_context(open(idx, "x", encoding="ascii", newline="\n")),
+            )
+            stack.pop_all()
+        return streams
 
     def _go_on(self) -> bool:
         """Open what an earlier writer has left, as far as it is secured; False if there is nothing."""
         kept = self.kept
         paths = self.partial_paths
-        if kept is None or not all(map(os.path.exists, paths)):
+        if kept is None or not all(map(os.path.lexists, paths)):
             return False
-        for path, size in zip(paths, (kept.rec_bytes, kept.idx_bytes)):
-            if os.path.getsize(path) < size:
-                found = f"{os.path.getsize(path):,}"
-                raise ResumeError(
-                    f"{path!r} holds {found} bytes, {size:,} were secured; it was changed since. Begin anew, without resume"
-                )
-        for path, size in zip(paths, (kept.rec_bytes, kept.idx_bytes)):
-            os.truncate(path, size)
-        self._journal.resume()
-        self._record = _PlainRecordIO(paths[1], paths[0], "a")
+        with ExitStack() as stack:
+            rec = stack.enter_context(open(paths[0], "r+b", buffering=0, opener=open_own))
+            idx = stack.enter_context(open(paths[1], "r+", encoding="ascii", newline="\n", opener=open_own))
+            for stream, size in ((rec, kept.rec_bytes), (idx, kept.idx_bytes)):
+                found = os.fstat(stream.fileno()).st_size
+                if found < size:
+                    raise ResumeError(
+                        f"{stream.name!r} holds {found:,} bytes, {size:,} were secured; it was changed since. "
+                        f"Begin anew, without resume"
+                    )
+            for stream, size in ((rec, kept.rec_bytes), (idx, kept.idx_bytes)):
+                os.ftruncate(stream.fileno(), size)
+            idx.seek(0, os.SEEK_END)
+            self._journal.resume()
+            stack.pop_all()
+        self._record = _PlainRecordIO(rec, idx)
+        self._rec_bytes, self._idx_bytes = kept.rec_bytes, kept.idx_bytes
         self.num_records = kept.records
         return True
 
     def _refuse_other_settings(self) -> None:
         different = differences(self._journal.settings, self._settings)
         if different:
-            what = "; ".join(f"{name} was {before}, is {now}" for name, before, now in different)
+            what = printable("; ".join(f"{name} was {before}, is {now}" for name, before, now in different))
             advice = "Make them as they were, or begin anew, without resume"
             raise ResumeError(f"{self.rec_path!r} was begun with other settings: {what}. {advice}")
 
     def write(self, index: int, record: bytes) -> None:
         """Append one record under its index."""
         try:
-            self._record.write_idx(index, record)
-            if self._record.tell() - self._written_back > _WRITE_BACK_BYTES:
+            self._note(index, self._rec_bytes)
+            self._rec_bytes += self._record.write(record)
+            self._check_position()
+            if self._rec_bytes - self._written_back > _WRITE_BACK_BYTES:
                 self._write_back()
         except self._errors as error:
             raise self._error("write", error) from error
+
+    def _note(self, index: int, offset: int) -> None:
+        """A record's line of the .idx."""
+        self._idx_bytes += self._record.fidx.write(f"{index}\t{offset}\n")
         self.num_records += 1
+
+    def _check_position(self) -> None:
+        """See that the file's position is behind the frames that were written: every offset in the .idx depends on it."""
+        position = self._record.tell()
+        if position != self._rec_bytes:
+            found = "cannot be told (lseek failed)" if position == _NO_POSITION else f"is {position:,}"
+            raise OutputError(
+                f"the position in {self.partial_paths[0]!r} {found}, the records that were written end at {self._rec_bytes:,}; "
+                f"another process has written to the file, or the disk has failed. Run it again"
+            )
 
     def copy(self, rec_path: str, start: int, end: int, keys: Iterable[Tuple[int, int]]) -> None:
         """Append records of another .rec as they are; ``keys`` are their indices with their offsets there.
 
         Not for a writer that goes through MXNet.
         """
-        shift = self._record.tell() - start
+        shift = self._rec_bytes - start
         try:
             with open(rec_path, "rb") as source:
                 self._record.copy(source.fileno(), start, end)
+            self._rec_bytes += end - start
             for key, offset in keys:
-                self._record.fidx.write(f"{key}\t{offset + shift}\n")
-                self.num_records += 1
+                self._note(key, offset + shift)
         except self._errors as error:
             raise self._error("write", error) from error
 
@@ -286,15 +345,14 @@ class RecordWriter:
             raise self._error("write", error) from error
 
     def _add_checkpoint(self, entries: int, digest: str, failures: List[KeptFailure], replace: bool) -> None:
-        rec_bytes = self._record.tell()
-        _flush_c_streams()  # where MXNet has its records until then
+        self._check_position()
+        flush_c_streams()  # where MXNet has its records until then
         self._record.fidx.flush()
-        idx_bytes = self._record.fidx.tell()
-        self._secure(rec_bytes, idx_bytes)
+        self._secure()
         if self.kept is None or self.kept.generation != self._generation:
-            _fsync_folder(self.rec_path)
+            fsync_folder(self.rec_path)
         self._journal.add(
-            Checkpoint(entries, digest, self.num_records, rec_bytes, idx_bytes, self._generation), failures, replace
+            Checkpoint(entries, digest, self.num_records, self._rec_bytes, self._idx_bytes, self._generation), failures, replace
         )
 
     def mend(self, results: Iterable[Tuple[KeptFailure, Any]]) -> None:
@@ -310,10 +368,10 @@ class RecordWriter:
         old_rec, old_idx = self.partial_paths
         try:
             self._record.close()
+            self._remove_partial(except_for=self._generation)  # of an earlier attempt
             self._generation += 1
-            rec, idx = self.partial_paths
-            self._record = _PlainRecordIO(idx, rec)
-            self.num_records = 0
+            self._record = _PlainRecordIO(*self._make_partial())
+            self._rec_bytes = self._idx_bytes = self.num_records = 0
             failures = []
             self._written_back = 0
             with open(old_idx, encoding="ascii") as lines:
@@ -352,7 +410,7 @@ class RecordWriter:
 
     def _write_back(self) -> None:
         """Have the system begin to write to the disk what it has of the .rec, so that little is left to wait for at the end."""
-        start, self._written_back = self._written_back, self._record.tell()
+        start, self._written_back = self._written_back, self._rec_bytes
         if _sync_file_range is not None:
             descriptor = os.open(self.partial_paths[0], os.O_RDONLY)
             _sync_file_range(descriptor, start, self._written_back - start, _SYNC_FILE_RANGE_WRITE)
@@ -384,6 +442,9 @@ class RecordWriter:
                 self._record.fidx.close()
         with suppress(OSError):
             self._journal.read_again()
+        if keep and self._journal.odd is not None:  # it was refused, or not looked at yet; whoever begins anew clears up
+            self._journal.close()
+            return False
         kept = self.kept
         is_kept = keep and self._may_be_kept and kept is not None and kept.records > 0
         if is_kept and kept is not None:
@@ -397,66 +458,30 @@ class RecordWriter:
     def _finish(self) -> None:
         """Close both files and make sure that they hold what was written: MXNet does not check its last flush."""
         try:
-            self.num_bytes = self._record.tell()
+            self._check_position()
+            self.num_bytes = self._rec_bytes
             self._record.fidx.flush()
-            idx_bytes = self._record.fidx.tell()
             self._record.close()
-            self._secure(self.num_bytes, idx_bytes)
+            self._secure()
         except self._errors as error:
             raise self._error("write", error) from error
 
-    def _secure(self, rec_bytes: int, idx_bytes: int) -> None:
+    def _secure(self) -> None:
         """See that both partial files hold what was written, and are on the disk."""
-        for path, expected in zip(self.partial_paths, (rec_bytes, idx_bytes)):
+        for path, expected in zip(self.partial_paths, (self._rec_bytes, self._idx_bytes)):
             found = os.path.getsize(path)
+            if found > expected:
+                raise OutputError(f"{expected:,} bytes were written to {path!r}, it holds {found:,}: another process wrote to it")
             if found != expected:
                 raise OSError(f"{expected:,} bytes were written to {path!r}, it holds {found:,}")
-            _fsync(path)
+            fsync_path(path)
 
     def _publish(self) -> None:
-        """Put both files in place, or leave both old ones there. The .idx goes first and comes last: a .rec without one is
-        refused by every reader, while one with a wrong .idx makes MXNet crash."""
-        partial_rec, partial_idx = self.partial_paths
-        try:
-            self._journal.mark_publishing(True)
-            for path in (self.idx_path, self.rec_path):
-                if os.path.lexists(path):
-                    os.rename(path, path + _BACKUP)
-            os.rename(partial_rec, self.rec_path)
-            os.rename(partial_idx, self.idx_path)
-        except BaseException as error:
-            self._undo_publishing(always=True)
-            if isinstance(error, OSError):
-                raise OutputError(f"cannot put {self.rec_path!r} in place: {error}") from error
-            raise
-        _fsync_folder(self.rec_path)
-        self._remove_backups()
-
-    def _undo_publishing(self, always: bool) -> None:
-        """Make it as it was before the first file was put in place; also after a crash in the midst of it.
-
-        Not ``always`` is for a crash: where all was in place already it stays.
-        """
-        partials = self.partial_paths
-        if always or any(map(os.path.lexists, partials)):
-            for partial, path in zip(partials, (self.rec_path, self.idx_path)):
-                if not os.path.lexists(partial) and os.path.lexists(path):
-                    os.rename(path, partial)
-            for path in (self.rec_path, self.idx_path):
-                if os.path.lexists(path + _BACKUP):
-                    os.rename(path + _BACKUP, path)
-        else:
-            self._remove_backups()
-        with suppress(OSError):  # a full disk; it is undone all the same, and can be once more
-            self._journal.mark_publishing(False)
-
-    def _remove_backups(self) -> None:
-        for path in (self.rec_path, self.idx_path):
-            with suppress(OSError):
-                os.unlink(path + _BACKUP)
+        self._publication.publish(*self.partial_paths)
 
     def _remove_partial(self, except_for: Optional[int] = None) -> None:
-        """Remove partial files, of every generation or of every other."""
+        """Remove partial files, of every generation or of every other; the table's has none."""
+        self._publication.remove_partial()
         number = f".{except_for}" if except_for else ""
         for path in (self.rec_path, self.idx_path):
             left = None if except_for is None else f"{path}{number}.partial"
@@ -471,22 +496,3 @@ class RecordWriter:
             return error
         hint = ", is the disk full?" if what == "write" else ":"
         return OutputError(f"cannot {what} {self.rec_path!r}{hint} {explain(error)}")
-
-
-def _flush_c_streams() -> None:
-    """Have the C library write out what it has buffered for any stream: MXNet's writer has no flush of its own."""
-    ctypes.CDLL(None).fflush(None)  # whether it could, the sizes tell
-
-
-def _fsync_folder(path: str) -> None:
-    if os.name != "nt":  # Windows cannot open a folder, and needs no sync of one
-        with suppress(OSError):  # some network file systems have none
-            _fsync(os.path.dirname(path) or ".")
-
-
-def _fsync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -337,7 +337,11 @@ def test_the_first_list_that_fails_ends_the_call(folder):
     assert found["ok"] is False
     assert [each["list_file"] for each in found["reports"]] == ["photos.lst"]
     assert [each["line"] for each in found["error"]["failures"]] == [2]
-    assert sorted(path.name for path in (folder / "packed").iterdir()) == ["bad.failures.tsv", "photos.idx", "photos.rec"]
+    assert sorted(path.name for path in (folder / "packed").iterdir()) == [
+        "bad.failed-run.failures.tsv",
+        "photos.idx",
+        "photos.rec",
+    ]
 
 
 def test_a_failure_above_the_limit_ends_it_with_the_line_and_what_to_do(folder):
@@ -346,7 +350,8 @@ def test_a_failure_above_the_limit_ends_it_with_the_line_and_what_to_do(folder):
     assert first.startswith("bad.lst:2: error: 'no\\x1bsuch.png': read: ")
     assert second.startswith("Error: 1 entry failed, --error-limit is 0: no output was written.")
     assert result.stdout == ""
-    assert [path.name for path in folder.glob("out*")] == ["out.failures.tsv"]
+    assert second.endswith("out.failed-run.failures.tsv'")
+    assert [path.name for path in folder.glob("out*")] == ["out.failed-run.failures.tsv"]
     assert call("pack", "bad.lst", "out", "-q", code=1).stderr.splitlines()[0] == first
 
 

@@ -35,7 +35,7 @@ from mxnet_im2rec.imagefile import (
     sniff,
 )
 from mxnet_im2rec.images import one_thread
-from mxnet_im2rec.journal import Checkpoint, Journal, KeptFailure
+from mxnet_im2rec.journal import Checkpoint, Journal, KeptFailure, Publishing
 from mxnet_im2rec.listfile import count_entries, format_line, parse_line, read_list, why_unlistable
 from mxnet_im2rec.reader import read_index, scan
 from mxnet_im2rec.report import Failure
@@ -459,8 +459,8 @@ def real_journal(folder):
     journal.start({"seed": "0", "list": "no file"})
     journal.add(Checkpoint(8, "0123", 7, 700, 70), [KeptFailure(3, 3, Failure(4, 3, "c.jpg", "read", "it is \udcff"))])
     journal.add(Checkpoint(16, "4567", 15, 1500, 150), [])
-    journal.mark_publishing(True)
-    journal.mark_publishing(False)
+    journal.mark_publishing(Publishing("0123456789ab", (None, 17, 18)))
+    journal.mark_publishing(None)
     journal.close()
     with open(path, "rb") as stream:
         return stream.read()

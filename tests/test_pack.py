@@ -303,8 +303,10 @@ def test_one_failure_over_the_limit_ends_the_run_and_touches_nothing(bad_list, w
     assert [each.line for each in caught.value.failures] == [each[0] for each in expected]
     assert caught.value.error_limit == 14
     assert "15 entries failed" in str(caught.value) and "line 16" in str(caught.value)
-    assert read_failures(folder / "out.failures.tsv") == list(caught.value.failures)
-    (folder / "out.failures.tsv").unlink()
+    assert read_failures(folder / "out.failed-run.failures.tsv") == list(caught.value.failures)
+    assert caught.value.failures_path == str(folder / "out.failed-run.failures.tsv")
+    assert caught.value.failures_path in str(caught.value)
+    (folder / "out.failed-run.failures.tsv").unlink()
     assert files_in(folder) == before
     assert (folder / "out.rec").read_bytes() == b"old rec" and (folder / "out.idx").read_bytes() == b"old idx"
     assert not children_left()
@@ -343,7 +345,8 @@ def test_a_list_whose_every_entry_fails_makes_no_empty_dataset(folder):
     with pytest.raises(EmptyDatasetError, match="all 2 entries") as caught:
         im2rec(folder / "images.lst", folder / "out", num_workers=0, error_limit=None)
     assert len(caught.value.failures) == 2
-    assert [path.name for path in folder.glob("out*")] == ["out.failures.tsv"]
+    assert [path.name for path in folder.glob("out*")] == ["out.failed-run.failures.tsv"]
+    assert str(folder / "out.failed-run.failures.tsv") in str(caught.value)
 
 
 def test_an_inexact_label_warns_once_with_its_line(folder):

@@ -20,8 +20,10 @@ MODULES = sorted(name for name in SOURCES if not name.endswith("__init__"))
 
 # Lower rooms know nothing of higher ones, nor of their neighbours.
 FLOORS = [
+    {"text"},
     {"errors", "report", "header", "cpus", "progress"},
     {"framing", "imagefile", "listfile", "mxnet_compat", "parallel", "findings", "journal", "arguments"},
+    {"publish"},
     {"images", "listcheck", "listmaker", "native", "writer", "failures", "fingerprint"},
     {"reader", "transforms"},
     {"worker", "concat", "repair", "summary", "contact", "structure"},

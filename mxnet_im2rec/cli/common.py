@@ -524,9 +524,10 @@ def describe_error(error: BaseException) -> str:
     if isinstance(error, ErrorLimitExceeded):
         count = len(error.failures)
         many = "1 entry failed" if count == 1 else f"{count:,} entries failed"
+        table = "" if error.failures_path is None else f". All failures of this run: {error.failures_path!r}"
         return (
             f"{many}, --error-limit is {error.error_limit}: no output was written. "
-            f"Repair the list or the images, or allow more with --error-limit"
+            f"Repair the list or the images, or allow more with --error-limit{table}"
         )
     if isinstance(error, VerifyError):
         rest = error.problems[1:3]

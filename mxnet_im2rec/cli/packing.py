@@ -108,7 +108,8 @@ def pack(
 
     An entry that fails (no such file, no image, ...) is reported with its line. The command stops when more than --error-limit
     of them fail, and no dataset appears. Up to there they are left out, the dataset is written, and the exit code is 1 all the
-    same: 0 says that every image is in it. OUTPUT.failures.tsv lists them; when they are repaired, --only packs them alone.
+    same: 0 says that every image is in it. OUTPUT.failures.tsv lists them; when they are repaired, --only packs them alone. A
+    command that stops lists its failures in OUTPUT.failed-run.failures.tsv, which is no table for --only: pack the list again.
 
     After Ctrl-C, or when the machine has failed, the same command with --resume goes on where it was.
 
