@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Workers killed, Ctrl-C, a parent killed, a full disk: the call ends soon, says why, and leaves nothing behind."""
 
+import ctypes
 import os
 import resource
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 
 import cv2
+import numpy as np
 import psutil
 import pytest
 from conftest import PHOTOS, write_list
@@ -137,6 +139,30 @@ def test_a_transform_that_goes_wrong_costs_its_own_image_alone(folder, what):
     good = [name for name in PHOTOS * 3 if name not in bad]
     with RecordFile(report.rec_path) as records:
         assert [record.image().shape[:2] for record in records] == [shapes[PHOTOS.index(name)] for name in good]
+    assert not children_left() and not partial_files(folder)
+
+
+@pytest.mark.parametrize("bad", [(1, 3), (2, 3), (1, 2, 4), (3, 5)])
+def test_a_worker_that_ends_by_exit_of_c_writes_nothing(folder, bad):
+    """It has a copy of what MXNet's stream had buffered when it was forked, and C's exit() writes that out."""
+
+    def exit_on_one(image):
+        if image.shape[1] - 20 in bad:
+            ctypes.CDLL(None).exit(3)
+        return image
+
+    for number in range(6):
+        cv2.imwrite(str(folder / f"{number}.png"), np.full((20, 20 + number, 3), 40 * number, np.uint8))
+    write_list(folder / "images.lst", [f"{number}.png" for number in range(6)])
+    options = {"num_workers": 1, "encoding": ".png", "error_limit": None}
+    report = im2rec(folder / "images.lst", folder / "out", transformations=exit_on_one, **options)
+    assert [(each.index, each.stage) for each in report.failures] == [(number, "worker") for number in bad]
+    assert all("exit code 3" in each.reason for each in report.failures)
+    good = [number for number in range(6) if number not in bad]
+    with RecordFile(report.rec_path) as records:
+        assert [record.index for record in records] == good
+        assert [record.image()[0, 0, 0] for record in records] == [40 * number for number in good]
+    assert report.num_bytes == os.path.getsize(report.rec_path)
     assert not children_left() and not partial_files(folder)
 
 

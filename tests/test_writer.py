@@ -14,6 +14,7 @@ from pathlib import Path
 import mxnet as mx
 import pytest
 
+from mxnet_im2rec import writer as writer_module
 from mxnet_im2rec.errors import OutputError
 from mxnet_im2rec.writer import RecordWriter
 
@@ -227,6 +228,84 @@ def test_bytes_that_got_lost_are_noticed(tmp_path, monkeypatch):
     assert contents(tmp_path) == PREVIOUS["both"]
 
 
+@pytest.mark.parametrize("where", ["rec", "idx"])
+def test_bytes_that_another_process_has_written_are_noticed(tmp_path, where):
+    put(tmp_path, PREVIOUS["both"])
+
+    def write_more(writer):
+        writer.write(*RECORDS[0])
+        writer.checkpoint(1, "00", [])
+        with open(tmp_path / f"out.{where}.partial", "ab") as stream:
+            stream.write(bytes(4))
+
+    paths = str(tmp_path / "out.rec"), str(tmp_path / "out.idx")
+    with pytest.raises(OutputError, match=rf"out\.{where}\.partial"), RecordWriter(*paths) as writer:
+        write_more(writer)
+    assert {name: contents(tmp_path)[name] for name in PREVIOUS["both"]} == PREVIOUS["both"]
+
+
+def test_a_stream_that_moved_is_noticed_at_the_next_record(tmp_path):
+    """As a child process moves it that flushes a copy of what is buffered: both have one position."""
+
+    def move(writer):
+        writer.write(*RECORDS[0])
+        writer.checkpoint(1, "00", [])
+        for name in Path("/proc/self/fd").iterdir():
+            if name.exists() and name.samefile(tmp_path / "out.rec.partial"):
+                os.write(int(name.name), bytes(8))
+        for record in RECORDS:
+            writer.write(*record)
+
+    paths = str(tmp_path / "out.rec"), str(tmp_path / "out.idx")
+    words = "the position in .* is .*, the records that were written end at"
+    with pytest.raises(OutputError, match=words), RecordWriter(*paths) as writer:
+        move(writer)
+
+
+def test_a_position_that_cannot_be_told_is_an_output_error(tmp_path, monkeypatch):
+    """ftell gives -1 where lseek fails, and MXNet takes it for a number without a sign."""
+    put(tmp_path, PREVIOUS["both"])
+
+    kind = mx.recordio.MXIndexedRecordIO if RecordWriter.__init__.__defaults__[0] else writer_module._PlainRecordIO
+    original, calls = kind.tell, []
+
+    def tell(self):
+        calls.append(self)
+        return 2**64 - 1 if len(calls) > 2 else original(self)
+
+    monkeypatch.setattr(kind, "tell", tell)
+    with pytest.raises(OutputError, match=r"the position in .*out\.rec.* cannot be told"):
+        write(tmp_path)
+    assert contents(tmp_path) == PREVIOUS["both"]
+
+
+USERS_OWN = {"out.rec.previous": b"the user's", "out.idx.previous": b"the user's too", "out.failures.tsv.previous": b"and this"}
+
+
+@each_previous
+def test_files_of_the_user_with_names_like_ours_survive(tmp_path, previous):
+    put(tmp_path, {**previous, **USERS_OWN})
+    write(tmp_path)
+    assert contents(tmp_path) == {**written_by_mxnet(tmp_path, RECORDS), **USERS_OWN}
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_files_of_the_user_survive_a_renaming_that_fails(tmp_path, monkeypatch, number):
+    put(tmp_path, {**PREVIOUS["both"], **USERS_OWN})
+    fail_at(monkeypatch, "rename", number, PermissionError(errno.EPERM, "not permitted"))
+    with pytest.raises(OutputError, match="not permitted"):
+        write(tmp_path)
+    assert contents(tmp_path) == {**PREVIOUS["both"], **USERS_OWN}
+
+
+@pytest.mark.parametrize("name", ["out.rec", "out.idx", "out.failures.tsv"])
+def test_a_folder_in_the_place_of_a_file_is_refused_before_the_work(tmp_path, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(OutputError, match="is a folder"), RecordWriter(str(tmp_path / "out.rec"), str(tmp_path / "out.idx")):
+        raise AssertionError("it was entered")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 @pytest.mark.parametrize(
     ("rec", "idx"), [("none/out.rec", "none/out.idx"), ("none/out.rec", "out.idx"), ("out.rec", "none/out.idx")]
 )
@@ -262,6 +341,7 @@ def test_no_file_stays_open(tmp_path):
 
 FULL_DISK = """
 import json, os, resource, signal, sys
+from mxnet_im2rec import writer as writer_module
 from mxnet_im2rec.errors import OutputError
 from mxnet_im2rec.writer import RecordWriter
 

@@ -574,7 +574,7 @@ def problems_as_typed(problems: Sequence[Any]) -> List[Any]:
 
 
 def _details(error: BaseException) -> Dict[str, Any]:
-    names = ("failures", "problems", "paths", "num_problems")
+    names = ("failures", "failures_path", "problems", "paths", "num_problems")
     found = {name: getattr(error, name) for name in names if hasattr(error, name)}
     if isinstance(error, ErrorLimitExceeded):
         found["failures"] = list(map(failure_as_typed, error.failures))
