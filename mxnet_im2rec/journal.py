@@ -17,10 +17,10 @@ import threading
 import zlib
 from contextlib import suppress
 from dataclasses import asdict, astuple, dataclass
-from typing import Any, BinaryIO, Dict, List, Optional, Set, Tuple
+from typing import Any, BinaryIO, Dict, List, Optional, Sequence, Set, Tuple
 
 from .errors import OutputError
-from .report import Failure
+from .report import DamagedImage, Failure
 
 if sys.platform != "win32":
     import fcntl
@@ -80,6 +80,8 @@ class Journal:
         The last one, None where there is none.
     failures : list of KeptFailure
         Up to there.
+    damaged : list of (int, DamagedImage)
+        The images up to there that are damaged inside and were stored, each with the number of entries before it.
     is_publishing : bool
         Whether the dataset was whole already, and being put in place.
     """
@@ -93,6 +95,7 @@ class Journal:
         self.settings: Dict[str, str] = {}
         self.checkpoint: Optional[Checkpoint] = None
         self.failures: List[KeptFailure] = []
+        self.damaged: List[Tuple[int, DamagedImage]] = []
         self.is_publishing = False
         self._stream: Optional[BinaryIO] = None
         self._num_bytes = self._sum = 0  # of the lines that count
@@ -145,7 +148,7 @@ class Journal:
         assert self._stream is not None
         self._stream.seek(0)
         data = self._stream.read()
-        self.checkpoint, self.failures, self._num_bytes, self._sum = None, [], 0, 0
+        self.checkpoint, self.failures, self.damaged, self._num_bytes, self._sum = None, [], [], 0, 0
         for line in data.splitlines(keepends=True):
             text, _, found = line.rpartition(_SUM)
             total = zlib.crc32(text, self._sum)
@@ -169,12 +172,13 @@ class Journal:
         else:
             failures = [KeptFailure(entries, records, Failure(*rest)) for entries, records, *rest in line["failures"]]
             self.failures = failures if line["all"] else self.failures + failures
+            self.damaged += [(entries, DamagedImage(*rest)) for entries, *rest in line.get("damaged", [])]
             self.checkpoint = Checkpoint(**line["checkpoint"])
 
     def start(self, settings: Dict[str, str]) -> None:
         """Begin the journal of a new dataset, over what was in the file."""
         self._num_bytes = self._sum = 0
-        self.settings, self.checkpoint, self.failures, self.is_publishing = settings, None, [], False
+        self.settings, self.checkpoint, self.failures, self.damaged, self.is_publishing = settings, None, [], [], False
         self._append({"journal": _FORMAT, "settings": settings})
         self._append({"run": os.getpid(), "host": socket.gethostname()})
 
@@ -182,12 +186,22 @@ class Journal:
         """Go on with the journal as it is, in this process."""
         self._append({"run": os.getpid(), "host": socket.gethostname()})
 
-    def add(self, checkpoint: Checkpoint, failures: List[KeptFailure], replace: bool = False) -> None:
-        """Note a checkpoint, with the failures since the last one, or, to ``replace`` what was noted, with all."""
+    def add(
+        self,
+        checkpoint: Checkpoint,
+        failures: List[KeptFailure],
+        replace: bool = False,
+        damaged: Sequence[Tuple[int, DamagedImage]] = (),
+    ) -> None:
+        """Note a checkpoint, with the failures since the last one, or, to ``replace`` what was noted, with all. Of the damaged
+        images all are given, those noted before first."""
+        new = list(damaged[len(self.damaged) :])
         rows = [(each.entries, each.records, *astuple(each.failure)) for each in failures]
-        self._append({"checkpoint": asdict(checkpoint), "failures": rows, "all": replace})
+        line = {"checkpoint": asdict(checkpoint), "failures": rows, "all": replace}
+        self._append({**line, "damaged": [(entries, *astuple(image)) for entries, image in new]} if new else line)
         self.checkpoint = checkpoint
         self.failures = failures if replace else self.failures + failures
+        self.damaged = self.damaged + new
 
     def mark_publishing(self, is_publishing: bool) -> None:
         self._append({"publishing": is_publishing})

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import select
 import shutil
 import signal
@@ -30,6 +29,7 @@ from .cpus import usable_cpus
 from .errors import ImageError, MXNetUnavailableError
 from .mxnet_compat import explain, import_mxnet
 from .reader import Record, read_one, scan
+from .remarks import tells_of_damage
 from .structure import map_file
 
 _BATCH_BYTES, _BATCH_RECORDS = 32 << 20, 128
@@ -37,13 +37,6 @@ _PROGRESS_SECONDS = 1.0
 _DECODE_FLAGS = {3: cv2.IMREAD_COLOR, 1: cv2.IMREAD_GRAYSCALE}
 _TURNED = 5  # the EXIF orientations from here on change rows and columns
 _PARENT_SECONDS = 1.0  # how often to look for the parent where its end of the pipe stays open in another child of its own
-
-# What libjpeg prints when it goes on behind damage; its other warnings are of metadata.
-_DAMAGE = re.compile(r"Corrupt JPEG data: (?!bad ICC)|Premature end of JPEG file|Inconsistent progression sequence")
-_EXTRA_BYTES = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker")
-# Webcams and old cameras leave a byte or few between the image and the marker, and nothing is lost. Damaged scans of 1,200 photos
-# left 6 or more, which is how most damage shows: the decoder has lost step, and is done before the data is.
-_FEW_BYTES = 4
 
 
 class Request(NamedTuple):
@@ -264,8 +257,7 @@ class Readback:
         for number, position in enumerate(sorted(set(self._suspects) - self._faulty)):
             self._progress(2 * len(self._offsets) + number)
             said = _words_of_libjpeg(bytes(self._record(position).content))
-            extra = _EXTRA_BYTES.match(said)
-            if not _DAMAGE.match(said) or (extra and int(extra.group(1)) <= _FEW_BYTES):
+            if not tells_of_damage(said):
                 harmless += [f"record {position:,}: {said}"] if said else []
             else:
                 self._problem(position, f"the JPEG is damaged inside, though it decodes; libjpeg says: {said}")

@@ -16,12 +16,13 @@ import logging
 import os
 import sys
 from contextlib import suppress
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Type
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Type
 
 from .errors import OutputError, ResumeError
 from .framing import frame
 from .journal import Checkpoint, Journal, KeptFailure, differences
 from .mxnet_compat import explain, import_mxnet
+from .report import DamagedImage
 
 _log = logging.getLogger("mxnet_im2rec")
 
@@ -180,6 +181,11 @@ class RecordWriter:
         return self._journal.failures
 
     @property
+    def kept_damaged(self) -> List[Tuple[int, DamagedImage]]:
+        """The damaged images up to there, each with the number of entries before it."""
+        return self._journal.damaged
+
+    @property
     def partial_paths(self) -> Tuple[str, str]:
         """Where the .rec and the .idx are until they are published."""
         number = f".{self._generation}" if self._generation else ""
@@ -268,7 +274,9 @@ class RecordWriter:
         except self._errors as error:
             raise self._error("write", error) from error
 
-    def checkpoint(self, entries: int, digest: str, failures: List[KeptFailure]) -> None:
+    def checkpoint(
+        self, entries: int, digest: str, failures: List[KeptFailure], damaged: Sequence[Tuple[int, DamagedImage]] = ()
+    ) -> None:
         """Secure what is written: a writer that goes on later has it.
 
         Parameters
@@ -279,13 +287,22 @@ class RecordWriter:
             Of those entries.
         failures : list of KeptFailure
             Those since the last checkpoint.
+        damaged : sequence of (int, DamagedImage)
+            All images that are damaged inside, in the order in which they were found.
         """
         try:
-            self._add_checkpoint(entries, digest, failures, replace=False)
+            self._add_checkpoint(entries, digest, failures, damaged, replace=False)
         except self._errors as error:
             raise self._error("write", error) from error
 
-    def _add_checkpoint(self, entries: int, digest: str, failures: List[KeptFailure], replace: bool) -> None:
+    def _add_checkpoint(
+        self,
+        entries: int,
+        digest: str,
+        failures: List[KeptFailure],
+        damaged: Sequence[Tuple[int, DamagedImage]],
+        replace: bool,
+    ) -> None:
         rec_bytes = self._record.tell()
         _flush_c_streams()  # where MXNet has its records until then
         self._record.fidx.flush()
@@ -293,17 +310,20 @@ class RecordWriter:
         self._secure(rec_bytes, idx_bytes)
         if self.kept is None or self.kept.generation != self._generation:
             _fsync_folder(self.rec_path)
-        self._journal.add(
-            Checkpoint(entries, digest, self.num_records, rec_bytes, idx_bytes, self._generation), failures, replace
-        )
+        checkpoint = Checkpoint(entries, digest, self.num_records, rec_bytes, idx_bytes, self._generation)
+        self._journal.add(checkpoint, failures, replace, damaged)
 
-    def mend(self, results: Iterable[Tuple[KeptFailure, Any]]) -> None:
+    def mend(
+        self, results: Iterable[Tuple[KeptFailure, Any]], damaged: Sequence[Tuple[int, DamagedImage]] = ()
+    ) -> None:
         """Put records among those that are kept, each in the place where it failed before.
 
         Parameters
         ----------
         results : iterable of (KeptFailure, Failure or (int, bytes))
             For each of the kept failures, in order, what became of it: a Failure again, or its index and its record.
+        damaged : sequence of (int, DamagedImage)
+            All images that are damaged inside; it may grow while the results are taken.
         """
         kept = self.kept
         assert kept is not None
@@ -341,7 +361,7 @@ class RecordWriter:
                     else:
                         failures.append(KeptFailure(failure.entries, failure.records + num_mended, result))
                 take_over(kept.records)
-            self._add_checkpoint(kept.entries, kept.digest, failures, replace=True)
+            self._add_checkpoint(kept.entries, kept.digest, failures, damaged, replace=True)
             self._remove_partial(except_for=self._generation)
         except self._errors as error:
             raise self._error("write", error) from error

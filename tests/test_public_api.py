@@ -21,9 +21,9 @@ MODULES = sorted(name for name in SOURCES if not name.endswith("__init__"))
 # Lower rooms know nothing of higher ones, nor of their neighbours.
 FLOORS = [
     {"errors", "report", "header", "cpus", "progress"},
-    {"framing", "imagefile", "listfile", "mxnet_compat", "parallel", "findings", "journal", "arguments"},
-    {"images", "listcheck", "listmaker", "native", "writer", "failures", "fingerprint"},
-    {"reader", "transforms"},
+    {"framing", "imagefile", "listfile", "mxnet_compat", "parallel", "findings", "journal", "arguments", "remarks"},
+    {"images", "listmaker", "native", "writer", "failures", "fingerprint"},
+    {"reader", "transforms", "listcheck"},
     {"worker", "concat", "repair", "summary", "contact", "structure"},
     {"sources", "readback"},
     {"verification"},

@@ -28,7 +28,7 @@ import click
 
 from ..errors import ErrorLimitExceeded, Im2RecError, VerifyError
 from ..progress import open_progress
-from ..report import Failure
+from ..report import DamagedImage, Failure
 from .signals import Interrupted, as_raised, insisting, signals_raise
 
 OK, FAILED, WRONG_CALL = 0, 1, 2
@@ -170,6 +170,11 @@ def describe_failure(failure: Failure, list_name: str) -> str:
     place = list_name if failure.line is None else f"{list_name}:{failure.line}"
     what = f"{failure.path!r}: " if failure.path is not None else ""
     return f"{place}: error: {what}{failure.stage}: {failure_as_typed(failure).reason}"
+
+
+def describe_damage(image: DamagedImage, list_name: str) -> str:
+    place = list_name if image.line is None else f"{list_name}:{image.line}"
+    return f"{place}: warning: {image.path!r}: damaged inside, and stored all the same: {image.reason}"
 
 
 # Results
@@ -406,6 +411,8 @@ class _LogLines(logging.Handler):
         args = record.args if isinstance(record.args, tuple) else ()
         if args and isinstance(args[0], Failure):
             tell(describe_failure(args[0], self._list_name))
+        elif args and isinstance(args[0], DamagedImage):
+            tell(describe_damage(args[0], self._list_name))
         else:
             tell(f"{record.levelname.lower()}: {as_typed(record.getMessage())}")
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import click
@@ -88,6 +89,9 @@ _WORKERS = click.option(
     metavar="N|none",
     help="Images with more pixels fail before they are decoded.",
 )
+@click.option(
+    "--strict", is_flag=True, help="An image that is damaged inside, though it decodes, fails; without this it is a warning."
+)
 @click.option("--start-method", type=click.Choice(["fork", "spawn", "forkserver"]), help="How worker processes start.")
 @json_option
 @verbosity_options
@@ -109,6 +113,9 @@ def pack(
     An entry that fails (no such file, no image, ...) is reported with its line. The command stops when more than --error-limit
     of them fail, and no dataset appears. Up to there they are left out, the dataset is written, and the exit code is 1 all the
     same: 0 says that every image is in it. OUTPUT.failures.tsv lists them; when they are repaired, --only packs them alone.
+
+    An image that is damaged inside, and decodes all the same, is stored with a warning that names it; --strict makes it fail. With
+    --pass-through nothing is decoded, so that only --strict finds it.
 
     After Ctrl-C, or when the machine has failed, the same command with --resume goes on where it was.
 
@@ -144,7 +151,7 @@ def pack(
             code = FAILED
             report = dataclasses.replace(report, failures=tuple(map(failure_as_typed, report.failures)))
         reports.append({"list_file": list_file, **plain(report)})
-        collect(str(report).replace(" more, in .failures", " more"), ok=code == OK, reports=reports)
+        collect(re.sub(r" more, in \.(failures|damaged)$", " more", str(report), flags=re.MULTILINE), ok=code == OK, reports=reports)
     show_collected()
     return code
 
