@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import math
 import operator
 import os
@@ -19,6 +20,9 @@ from . import images
 from .errors import ImageError, RecordFormatError
 from .header import as_float32
 from .reader import Record, RecordFile, detection_classes
+from .remarks import listen_to
+
+_log = logging.getLogger("mxnet_im2rec")
 
 Color = Tuple[int, int, int]
 
@@ -210,7 +214,10 @@ def _draw_cell(record: Record, cell: int) -> np.ndarray:
         square = _placeholder("header only", _MUTED, _MAT, cell)
     else:
         try:
-            square = _fit(record.image(), cell)
+            image, damage = listen_to(record.image)
+            if damage is not None:
+                _log.warning("the image with index %d is damaged inside: %s", record.index, damage)
+            square = _fit(image, cell)
         except ImageError:
             square = _placeholder("cannot be decoded", _RED, _BROKEN, cell)
     letters = _letters(cell)

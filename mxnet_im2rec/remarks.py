@@ -40,9 +40,10 @@ _BY_A_DECODER = re.compile(
 _LOGGED = re.compile(r"\[ *[A-Z]+:\d+@[\d.]+\] (?:global \S+ \w+ )?(?:.*error: \(-?\d+:[^)]*\) )?(.*?)(?: in function '\w*')?")
 _MOST_LINES, _MOST_LETTERS = 20, 300
 
+
 def _occupy_stderr() -> None:
-    """Put /dev/null in the place of a stderr that is closed: else the next file that is opened, a .rec even, has descriptor 2, and
-    the decoders print into it."""
+    """Put /dev/null in the place of a stderr that is closed: else the next file that is opened, a .rec even, has the number 2,
+    and the decoders print into it."""
     try:
         os.fstat(2)
     except OSError:
@@ -142,12 +143,13 @@ class _Catch:
 
     def _divide(self) -> List[str]:
         said: List[str] = []
-        is_ours = False
+        after_log = False
         os.lseek(self._file, 0, os.SEEK_SET)
         with open(self._file, "rb", closefd=False) as stream:
             for raw in stream:
                 line = raw.decode("utf-8", "replace").strip()
-                is_ours = bool(_BY_A_DECODER.match(line)) or (is_ours and not line)  # OpenCV's log leaves empty lines
+                is_ours = bool(_BY_A_DECODER.match(line)) or (after_log and not line)
+                after_log = is_ours and (not line or line.startswith("["))  # OpenCV's log leaves empty lines
                 if is_ours and line and len(said) < _MOST_LINES:
                     said.append(_clean(line))
                 elif not is_ours and self._stderr is not None and self._stderr >= 0:

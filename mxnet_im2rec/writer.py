@@ -313,9 +313,7 @@ class RecordWriter:
         checkpoint = Checkpoint(entries, digest, self.num_records, rec_bytes, idx_bytes, self._generation)
         self._journal.add(checkpoint, failures, replace, damaged)
 
-    def mend(
-        self, results: Iterable[Tuple[KeptFailure, Any]], damaged: Sequence[Tuple[int, DamagedImage]] = ()
-    ) -> None:
+    def mend(self, results: Iterable[Tuple[KeptFailure, Any]], damaged: Sequence[Tuple[int, DamagedImage]] = ()) -> None:
         """Put records among those that are kept, each in the place where it failed before.
 
         Parameters

@@ -114,8 +114,8 @@ def pack(
     of them fail, and no dataset appears. Up to there they are left out, the dataset is written, and the exit code is 1 all the
     same: 0 says that every image is in it. OUTPUT.failures.tsv lists them; when they are repaired, --only packs them alone.
 
-    An image that is damaged inside, and decodes all the same, is stored with a warning that names it; --strict makes it fail. With
-    --pass-through nothing is decoded, so that only --strict finds it.
+    An image that is damaged inside, and decodes all the same, is stored with a warning that names it; --strict makes it fail.
+    With --pass-through nothing is decoded, so that only --strict finds it.
 
     After Ctrl-C, or when the machine has failed, the same command with --resume goes on where it was.
 
@@ -151,7 +151,8 @@ def pack(
             code = FAILED
             report = dataclasses.replace(report, failures=tuple(map(failure_as_typed, report.failures)))
         reports.append({"list_file": list_file, **plain(report)})
-        collect(re.sub(r" more, in \.(failures|damaged)$", " more", str(report), flags=re.MULTILINE), ok=code == OK, reports=reports)
+        text = re.sub(r" more, in \.(failures|damaged)$", " more", str(report), flags=re.MULTILINE)
+        collect(text, ok=code == OK, reports=reports)
     show_collected()
     return code
 
