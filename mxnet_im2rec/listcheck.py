@@ -332,7 +332,7 @@ class _Probe:
             is_format = name is None or name not in imagefile.MXNET_FORMATS
             text = str(problem) if isinstance(problem, ImageError) else f"its {name} header is damaged: {problem}"
             error = ("format" if is_format else "damaged", text)
-        error = error or self._too_large(head, size, entry)
+        error = error or self._too_large(stream, head, size, entry)
         damage = None
         if self._decode and error is None:
             fault, damage = _decode(_rest(stream, head, size))
@@ -356,7 +356,9 @@ class _Probe:
             check(head)
         return head, orientation
 
-    def _too_large(self, head: bytes, size: int, entry: ListEntry) -> Optional[Tuple[str, str]]:
+    def _too_large(self, stream: BinaryIO, head: bytes, size: int, entry: ListEntry) -> Optional[Tuple[str, str]]:
+        if self._max_pixels is not None and imagefile.image_size(head) is None:  # a header may be longer than the others
+            head = _rest(stream, head, size)
         try:
             imagefile.check_size(head, self._max_pixels)
         except ImageError as error:

@@ -396,7 +396,7 @@ def _versions() -> Dict[str, str]:
 def _verify(writer: RecordWriter, rec_path: str, packed: Optional[Iterator[ListEntry]], progress: Optional[bool]) -> None:
     """Verify what was written, under the name that it is to have; what does not verify is of no use to a later run."""
     rec, idx = writer.partial_paths
-    report = verify_dataset(rec, packed, idx_path=idx, num_records=writer.num_records, progress=progress)
+    report = verify_dataset(rec, packed, idx_path=idx, num_records=writer.num_records, progress=progress, max_pixels=None)
     if not report.ok:
         writer.forget()
     replace(report, rec_path=rec_path).raise_for_problems()

@@ -56,6 +56,8 @@ class Request(NamedTuple):
         What to remove when the parent is gone: the folder that was made for this process.
     parent : int or None
         The id of the process that waits for this one, which ends with it.
+    max_pixels : int or None
+        How many pixels an image may have; None: any number.
     """
 
     rec: str
@@ -64,6 +66,7 @@ class Request(NamedTuple):
     sample: Optional[int]
     folder: Optional[str] = None
     parent: Optional[int] = None
+    max_pixels: Optional[int] = None
 
 
 class _Image(NamedTuple):
@@ -72,6 +75,7 @@ class _Image(NamedTuple):
     size: Optional[Tuple[int, int]]
     is_comparable: bool
     fault: Optional[str]
+    is_too_large: bool = False
 
 
 class Readback:
@@ -94,6 +98,7 @@ class Readback:
         self._looked_at: Optional[np.ndarray] = None
         self._is_comparable: List[bool] = []
         self._is_grey = True
+        self._num_too_large = 0
         self._num_compared = 0
         self._suspects: List[int] = []  # JPEGs while whose decoding something was printed, by whichever thread
         self._faulty: Set[int] = set()  # what was told to be damaged already
@@ -111,7 +116,10 @@ class Readback:
         cv2.setNumThreads(1)
         with ThreadPoolExecutor(usable_cpus()) as threads:
             size = self._look_at_images(threads)
-            if self._request.label_width and size is None:
+            if self._request.label_width and self._num_too_large:
+                what = "it would decode images of more pixels than max_pixels allows"
+                self._tell(event="note", message=f"ImageRecordIter was not run: {what}")
+            elif self._request.label_width and size is None:
                 self._tell(event="note", message="ImageRecordIter was not run: there is no image that can be decoded")
             elif self._request.label_width and size is not None:
                 self._iterate(threads, (3, *size))
@@ -143,6 +151,7 @@ class Readback:
                 if image.fault is not None:
                     self._faulty.add(position)
                     self._problem(position, image.fault)
+                self._num_too_large += image.is_too_large
                 if image.size is not None:
                     sizes.add(image.size)
                     num_turned += not image.is_comparable
@@ -167,6 +176,10 @@ class Readback:
         if not content:  # a header of its own
             return _Image(None, False, None)
         fault = None
+        try:
+            imagefile.check_size(content, self._request.max_pixels)
+        except ImageError as error:
+            return _Image(None, False, str(error), True)
         try:
             imagefile.check_readable_by_mxnet(content)
         except ImageError as error:

@@ -13,6 +13,7 @@ import numpy as np
 from . import images
 from .errors import RecordFormatError
 from .findings import Findings, Tally
+from .imagefile import check_size
 from .listfile import Entries, ListEntry
 from .reader import Record, read_one
 from .remarks import listen_to
@@ -142,11 +143,13 @@ class SourceCheck(Packer):
         except (Exception, SystemExit) as error:  # of a transform too
             return Difference(f"its source {entry.path!r} cannot be used: {type(error).__name__}: {error}")
         try:
+            check_size(record.content, self._max_pixels)
             return _compare(expected, record)
         except ValueError as error:
             return Difference(str(error))
 
     def _image_of(self, data: bytes, index: int) -> np.ndarray:
+        check_size(data, self._max_pixels)
         (image, full_size), _ = listen_to(self._decode, data)
         if self._plan is None:
             return image

@@ -298,6 +298,15 @@ class NumberOrNone(click.ParamType):
         return number
 
 
+max_pixels_option = click.option(
+    "--max-pixels",
+    type=NumberOrNone(int, 1),
+    default=str(1 << 28),
+    show_default=True,
+    metavar="N|none",
+    help="Images with more pixels are not decoded; they fail.",
+)
+
 INPUT = click.Path(exists=True, dir_okay=False)
 FOLDER = click.Path(exists=True, file_okay=False)
 OUTPUT = click.Path()

@@ -10,7 +10,19 @@ from typing import Any, Optional, Tuple
 
 import click
 
-from .common import FAILED, FOLDER, INPUT, OK, OUTPUT, at_work, json_option, problems_as_typed, show, verbosity_options
+from .common import (
+    FAILED,
+    FOLDER,
+    INPUT,
+    OK,
+    OUTPUT,
+    at_work,
+    json_option,
+    max_pixels_option,
+    problems_as_typed,
+    show,
+    verbosity_options,
+)
 
 _RATIO = click.FloatRange(0, 1)
 
@@ -78,6 +90,7 @@ def list_(root: str, prefix: str, exts: Tuple[str, ...], **options: Any) -> int:
 @click.option("--no-pack-labels", is_flag=True, help="The first label alone will be stored; as it shall be packed with.")
 @click.option("--pass-through", is_flag=True, help="The files' own bytes will be stored; as it shall be packed with.")
 @click.option("--decode", is_flag=True, help="Decode every image too, and name those that are damaged inside.")
+@max_pixels_option
 @click.option("--threads", type=click.IntRange(min=1), default=4, show_default=True, help="How many files to look at at once.")
 @json_option
 @verbosity_options

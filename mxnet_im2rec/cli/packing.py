@@ -22,6 +22,7 @@ from .common import (
     collect,
     failure_as_typed,
     json_option,
+    max_pixels_option,
     name_of,
     plain,
     show,
@@ -81,14 +82,7 @@ _WORKERS = click.option(
     metavar="SECONDS|none",
     help="An image that a worker is on for longer fails.",
 )
-@click.option(
-    "--max-pixels",
-    type=NumberOrNone(int, 1),
-    default=str(1 << 28),
-    show_default=True,
-    metavar="N|none",
-    help="Images with more pixels fail before they are decoded.",
-)
+@max_pixels_option
 @click.option(
     "--strict", is_flag=True, help="An image that is damaged inside, though it decodes, fails; without this it is a warning."
 )
