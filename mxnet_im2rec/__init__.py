@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from .pack import im2rec
     from .reader import Record, RecordFile
     from .repair import ExtractReport, LostRange, SalvageReport, build_index, extract, salvage
-    from .report import Failure, PackReport
+    from .report import DamagedImage, Failure, PackReport
     from .summary import RecordSize, Summary, summarize
     from .verification import verify
 
@@ -49,6 +49,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CheckReport",
+    "DamagedImage",
     "EmptyDatasetError",
     "ErrorLimitExceeded",
     "ExtractReport",
@@ -100,6 +101,7 @@ _HOMES = {
     "check_list": "listcheck",
     "ListReport": "listmaker",
     "make_list": "listmaker",
+    "DamagedImage": "report",
     "Failure": "report",
     "PackReport": "report",
     "Record": "reader",

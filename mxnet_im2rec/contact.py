@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import errno
+import logging
 import math
 import operator
 import os
 import random
 from collections import Counter
+from functools import partial
 from typing import Any, List, Optional, Sequence, Set, Tuple, Union
 
 import cv2
@@ -18,7 +20,11 @@ import numpy as np
 from . import images
 from .errors import ImageError, RecordFormatError
 from .header import as_float32
+from .imagefile import MAX_PIXELS
 from .reader import Record, RecordFile, detection_classes
+from .remarks import listen_to
+
+_log = logging.getLogger("mxnet_im2rec")
 
 Color = Tuple[int, int, int]
 
@@ -48,6 +54,7 @@ def contact_sheet(
     label: Optional[float] = None,
     cell: int = 160,
     path: Union[None, str, os.PathLike] = None,
+    max_pixels: Optional[int] = MAX_PIXELS,
 ) -> np.ndarray:
     """Some of a .rec's images in one picture, the index in bold and the labels under each.
 
@@ -69,6 +76,8 @@ def contact_sheet(
         The side, in pixels, of the square that an image is fitted into, keeping its ratio; from 32 to 4,096.
     path : str or os.PathLike, optional
         Where to write the picture too: a .png, .jpg or .jpeg in a folder that is there.
+    max_pixels : int or None
+        As for ``Record.image()``: an image of more pixels is not decoded, and its cell says that it cannot be. None decodes any.
 
     Returns
     -------
@@ -96,11 +105,12 @@ def contact_sheet(
     cell = _integer("cell", cell, _MIN_CELL, _MAX_CELL)
     seed = _integer("seed", seed)
     wanted = None if label is None else _number(label)
+    max_pixels = None if max_pixels is None else _integer("max_pixels", max_pixels, 1)
     picture = None if path is None else _writable(path)
     with RecordFile(rec_path, idx_path) as records:
         positions = _sample(records, rows * columns, seed, wanted)
         _check_size(len(positions), columns, cell)
-        cells = [_draw_cell(records[position], cell) for position in positions]
+        cells = [_draw_cell(records[position], cell, max_pixels) for position in positions]
     sheet = _lay_out(cells, columns, cell)
     if picture is not None:
         extension = os.path.splitext(picture)[1].lower()
@@ -204,13 +214,16 @@ def _check_size(count: int, columns: int, cell: int) -> None:
         raise ValueError(f"the picture would be {size[0]:,} x {size[1]:,} pixels; {limit}: lower rows, columns or cell")
 
 
-def _draw_cell(record: Record, cell: int) -> np.ndarray:
+def _draw_cell(record: Record, cell: int, max_pixels: Optional[int]) -> np.ndarray:
     """(H, cell, 3) uint8 RGB: the image in its square, the index and the labels under it."""
     if not len(record.content):
         square = _placeholder("header only", _MUTED, _MAT, cell)
     else:
         try:
-            square = _fit(record.image(), cell)
+            image, damage = listen_to(partial(record.image, max_pixels=max_pixels))
+            if damage is not None:
+                _log.warning("the image with index %d is damaged inside: %s", record.index, damage)
+            square = _fit(image, cell)
         except ImageError:
             square = _placeholder("cannot be decoded", _RED, _BROKEN, cell)
     letters = _letters(cell)

@@ -14,6 +14,7 @@ import zlib
 from typing import Callable, Dict, Optional, Sequence, Tuple, Union
 
 from .errors import ImageError
+from .imagesize import SIZES
 
 Buffer = Union[bytes, memoryview]
 Size = Tuple[int, int]
@@ -31,6 +32,10 @@ _SIGNATURES = [
     (re.compile(rb".{4}ftypavi[fs]", re.DOTALL), "AVIF"),
     (re.compile(rb".{4}ftyp(?:hei|hev|mif|msf)", re.DOTALL), "HEIF"),
     (re.compile(rb"P[1-7]\s"), "PNM"),
+    (re.compile(rb"P[fF]\s"), "PFM"),
+    (re.compile(rb"#\?(?:RGBE|RADIANCE)"), "Radiance HDR"),
+    (re.compile(rb"\x59\xa6\x6a\x95"), "Sun raster"),
+    (re.compile(rb"\x76\x2f\x31\x01"), "OpenEXR"),
     (re.compile(rb"\s*(?:<\?xml|<!doctype|<html|<svg)", re.IGNORECASE), "XML or HTML"),
 ]
 
@@ -217,6 +222,10 @@ _TIFF_NAMES = {
     339: "sample_format",
 }
 _TIFF_TYPES = {1: ("B", 1), 3: ("H", 2), 4: ("I", 4)}
+_TIFF_INTEGERS = {**_TIFF_TYPES, 6: ("b", 1), 8: ("h", 2), 9: ("i", 4), 13: ("I", 4), 16: ("Q", 8), 17: ("q", 8), 18: ("Q", 8)}
+_TIFF_SIZE_NAMES = {256: "width", 257: "height", 278: "rows", 322: "tile_width", 323: "tile_height"}
+_ALL_ROWS = (1 << 32) - 1
+_TURNED = range(5, 9)  # the orientations that make rows of columns
 _TIFF_CMYK = 5
 _TIFF_COMPRESSIONS = (1, 5, 32773)  # none, LZW, PackBits; Deflate and JPEG are not built into MXNet's libtiff
 
@@ -240,25 +249,33 @@ def _check_tiff(data: bytes) -> None:
         raise ImageError(f"the TIFF is truncated: its pixels lie beyond its {len(data)} bytes")
 
 
-def read_tiff_tags(data: Buffer, names: Dict[int, str] = _TIFF_NAMES) -> Dict[str, Sequence[int]]:
+def read_tiff_tags(
+    data: Buffer, names: Dict[int, str] = _TIFF_NAMES, types: Dict[int, Tuple[str, int]] = _TIFF_TYPES
+) -> Dict[str, Sequence[int]]:
+    """The numbers of some tags of the first directory of a TIFF or a BigTIFF; struct.error if it is damaged."""
     order = "<" if data[:2] == b"II" else ">"
-    (directory,) = struct.unpack_from(order + "I", data, 4)
-    (count,) = struct.unpack_from(order + "H", data, directory)
-    if directory + 2 + 12 * count > len(data):
+    is_big = data[2:4] in (b"+\0", b"\0+")
+    word, place_of, count_size, entry_size = ("Q", 8, 8, 20) if is_big else ("I", 4, 2, 12)
+    (directory,) = struct.unpack_from(order + word, data, place_of)
+    (count,) = struct.unpack_from(order + ("Q" if is_big else "H"), data, directory)
+    begin = directory + count_size
+    if count > 0xFFFF or begin + entry_size * count > len(data):
         raise struct.error
     tags: Dict[str, Sequence[int]] = {}
     seen = set()  # the first of a tag counts, as for libtiff; and thousands of the same, of all the data each, take no time
-    for position in range(directory + 2, directory + 2 + 12 * count, 12):
-        tag, kind, number = struct.unpack_from(order + "HHI", data, position)
-        if tag not in names or tag in seen or kind not in _TIFF_TYPES:
+    for position in range(begin, begin + entry_size * count, entry_size):
+        tag, kind, number = struct.unpack_from(order + "HH" + word, data, position)
+        if tag not in names or tag in seen:
             continue
         seen.add(tag)
-        letter, size = _TIFF_TYPES[kind]
+        if kind not in types:
+            continue
+        letter, size = types[kind]
         if not 0 < number * size <= len(data):
             raise struct.error
-        place = position + 8
-        if number * size > 4:
-            (place,) = struct.unpack_from(order + "I", data, place)
+        place = position + entry_size - place_of
+        if number * size > place_of:
+            (place,) = struct.unpack_from(order + word, data, place)
         tags[names[tag]] = struct.unpack_from(f"{order}{number}{letter}", data, place)
     return tags
 
@@ -275,8 +292,8 @@ def image_size(data: Buffer) -> Optional[Size]:
     -------
     (int, int) or None
         (height, width) in pixels, as the image has them when it is decoded in colour: after its orientation is applied if it is
-        a JPEG or a TIFF. None if the header is damaged, or of a format whose header is not known here. Known are JPEG, PNG, BMP,
-        TIFF, GIF and WebP.
+        a JPEG or a TIFF. None if the header is damaged or odd, or of a format whose header is not known here. Known are JPEG,
+        PNG, BMP, TIFF, BigTIFF, GIF, WebP, JPEG 2000, AVIF, Radiance HDR, PNM, PAM, PFM and Sun raster.
 
     Examples
     --------
@@ -298,20 +315,33 @@ MAX_PIXELS = 1 << 28
 
 
 def check_size(data: Buffer, max_pixels: Optional[int]) -> None:
-    """Raise ImageError if the image has more pixels than are allowed: a file of a few KB may stand for many GB.
+    """Raise ImageError if the image has more pixels than are allowed, or if that cannot be known before it is decoded.
+
+    A file of a few KB may stand for many GB.
 
     Parameters
     ----------
     data : bytes-like
-        An image file. Where its size is not known without decoding (see :func:`image_size`) it passes; OpenCV itself decodes
-        none of more than 2**30 pixels.
+        An image file.
     max_pixels : int or None
-        None allows any number.
+        None allows any number; OpenCV itself decodes no image of more than 2**30 pixels.
     """
-    size = image_size(data) if max_pixels is not None else None
-    if size is not None and max_pixels is not None and size[0] * size[1] > max_pixels:
+    if max_pixels is None:
+        return
+    size = image_size(data)
+    if size is None:
+        check_whole(bytes(data))  # what is missing is the better reason
         raise ImageError(
-            f"the image has {size[1]:,} x {size[0]:,} pixels, max_pixels allows {max_pixels:,} in all; raise it if that is right"
+            f"{describe(bytes(data))}: how many pixels it has cannot be known before it is decoded, and max_pixels allows "
+            f"{max_pixels:,}; max_pixels=None decodes it all the same"
+        )
+    what = "image has"
+    part = _tiff_part(data) if sniff(data) in ("TIFF", "BigTIFF") else size
+    if part[0] * part[1] > size[0] * size[1]:
+        what, size = "strips or tiles of the TIFF have", part
+    if size[0] * size[1] > max_pixels:
+        raise ImageError(
+            f"the {what} {size[1]:,} x {size[0]:,} pixels, max_pixels allows {max_pixels:,} in all; raise it if that is right"
         )
 
 
@@ -319,53 +349,26 @@ def _jpeg_header_size(data: Buffer) -> Optional[Size]:
     return _frame_size(_walk_jpeg(data, header_only=True))
 
 
-def _png_size(data: Buffer) -> Optional[Size]:
-    kind, width, height = struct.unpack_from(">4sII", data, 12)
-    return (height, width) if kind == b"IHDR" else None
-
-
-def _bmp_size(data: Buffer) -> Optional[Size]:
-    (header_size,) = struct.unpack_from("<I", data, 14)
-    width, height = struct.unpack_from("<HH" if header_size == 12 else "<ii", data, 18)
-    return abs(height), abs(width)  # a negative height: the rows stand from top to bottom
-
-
 def _tiff_size(data: Buffer) -> Optional[Size]:
-    tags = read_tiff_tags(data, _TIFF_SIZE_NAMES)
+    tags = read_tiff_tags(data, _TIFF_SIZE_NAMES, _TIFF_INTEGERS)
     if "height" not in tags or "width" not in tags:
         return None
     size = tags["height"][0], tags["width"][0]
     return size[::-1] if _orientation(data) in _TURNED else size
 
 
-def _gif_size(data: Buffer) -> Optional[Size]:
-    width, height = struct.unpack_from("<HH", data, 6)
-    return height, width
+def _tiff_part(data: Buffer) -> Size:
+    """The size of a strip or a tile, for which the decoder takes memory, however small the image is."""
+    tags = {name: values[0] for name, values in read_tiff_tags(data, _TIFF_SIZE_NAMES, _TIFF_INTEGERS).items()}
+    if "tile_width" in tags or "tile_height" in tags:
+        return tags.get("tile_height", tags["height"]), tags.get("tile_width", tags["width"])
+    rows = tags.get("rows", _ALL_ROWS)
+    return (tags["height"] if rows == _ALL_ROWS else rows), tags["width"]
 
-
-def _webp_size(data: Buffer) -> Optional[Size]:
-    """By the first chunk: the canvas of an extended file, or the one image, lossy or lossless (RFC 9649)."""
-    kind, start = bytes(data[12:16]), data[20:30]
-    if kind == b"VP8X":
-        width, width_high, height, height_high = struct.unpack_from("<4xHBHB", start)
-        return (height_high << 16 | height) + 1, (width_high << 16 | width) + 1
-    if kind == b"VP8L":
-        signature, word = struct.unpack_from("<BI", start)
-        return ((word >> 14 & 0x3FFF) + 1, (word & 0x3FFF) + 1) if signature == 0x2F else None
-    if kind == b"VP8 ":
-        code, width, height = struct.unpack_from("<3x3sHH", start)
-        return (height & 0x3FFF, width & 0x3FFF) if code == b"\x9d\x01\x2a" else None
-    return None
-
-
-_TIFF_SIZE_NAMES = {256: "width", 257: "height"}
-_TURNED = range(5, 9)  # the orientations that make rows of columns
 
 _SIZES: Dict[str, Callable[[Buffer], Optional[Size]]] = {
+    **SIZES,
     "JPEG": _jpeg_header_size,
-    "PNG": _png_size,
-    "BMP": _bmp_size,
     "TIFF": _tiff_size,
-    "GIF": _gif_size,
-    "WebP": _webp_size,
+    "BigTIFF": _tiff_size,
 }

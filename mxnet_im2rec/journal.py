@@ -24,7 +24,7 @@ from dataclasses import asdict, astuple, dataclass, fields
 from typing import Any, BinaryIO, Dict, List, Optional, Sequence, Set, Tuple
 
 from .errors import OutputError
-from .report import Failure
+from .report import DamagedImage, Failure
 from .text import printable
 
 if sys.platform != "win32":
@@ -110,6 +110,8 @@ class Journal:
         The last one, None where there is none.
     failures : list of KeptFailure
         Up to there.
+    damaged : list of (int, DamagedImage)
+        The images up to there that are damaged inside and were stored, each with the number of entries before it.
     publishing : Publishing or None
         Where the dataset was whole already, and being put in place.
     odd : str or None
@@ -125,6 +127,7 @@ class Journal:
         self.settings: Dict[str, str] = {}
         self.checkpoint: Optional[Checkpoint] = None
         self.failures: List[KeptFailure] = []
+        self.damaged: List[Tuple[int, DamagedImage]] = []
         self.publishing: Optional[Publishing] = None
         self.odd: Optional[str] = None
         self._stream: Optional[BinaryIO] = None
@@ -178,7 +181,7 @@ class Journal:
         assert self._stream is not None
         self._stream.seek(0)
         data = self._stream.read()
-        self.checkpoint, self.failures, self._num_bytes, self._sum = None, [], 0, 0
+        self.checkpoint, self.failures, self.damaged, self._num_bytes, self._sum = None, [], [], 0, 0
         self.publishing = self.odd = None
         for number, line in enumerate(data.splitlines(keepends=True), 1):
             text, _, found = line.rpartition(_SUM)
@@ -213,12 +216,13 @@ class Journal:
             _check_order(self.checkpoint, checkpoint, failures, line["all"])
             self.failures = failures if line["all"] else self.failures + failures
             _check_failures(checkpoint, self.failures)
+            self.damaged = self.damaged + _damaged(line.get("damaged", []), checkpoint)
             self.checkpoint = checkpoint
 
     def start(self, settings: Dict[str, str]) -> None:
         """Begin the journal of a new dataset, over what was in the file."""
         self._num_bytes = self._sum = 0
-        self.settings, self.checkpoint, self.failures = settings, None, []
+        self.settings, self.checkpoint, self.failures, self.damaged = settings, None, [], []
         self.publishing = self.odd = None
         self._append({"journal": _FORMAT, "settings": settings})
         self._append({"run": os.getpid(), "host": socket.gethostname()})
@@ -227,12 +231,22 @@ class Journal:
         """Go on with the journal as it is, in this process."""
         self._append({"run": os.getpid(), "host": socket.gethostname()})
 
-    def add(self, checkpoint: Checkpoint, failures: List[KeptFailure], replace: bool = False) -> None:
-        """Note a checkpoint, with the failures since the last one, or, to ``replace`` what was noted, with all."""
+    def add(
+        self,
+        checkpoint: Checkpoint,
+        failures: List[KeptFailure],
+        replace: bool = False,
+        damaged: Sequence[Tuple[int, DamagedImage]] = (),
+    ) -> None:
+        """Note a checkpoint, with the failures since the last one, or, to ``replace`` what was noted, with all. Of the damaged
+        images all are given, those noted before first."""
+        new = list(damaged[len(self.damaged) :])
         rows = [(each.entries, each.records, *astuple(each.failure)) for each in failures]
-        self._append({"checkpoint": asdict(checkpoint), "failures": rows, "all": replace})
+        line = {"checkpoint": asdict(checkpoint), "failures": rows, "all": replace}
+        self._append({**line, "damaged": [(entries, *astuple(image)) for entries, image in new]} if new else line)
         self.checkpoint = checkpoint
         self.failures = failures if replace else self.failures + failures
+        self.damaged = self.damaged + new
 
     def mark_publishing(self, publishing: Optional[Publishing]) -> None:
         """Note that files are about to be put in place, or, by None, that none are under way any more."""
@@ -348,6 +362,20 @@ def _kept_failures(rows: Any) -> List[KeptFailure]:
         if not is_right or not all(each is None or isinstance(each, str) for each in (path, *more)):
             raise ValueError("a field of a failure has another type")
         found.append(KeptFailure(entries, records, Failure(line, index, path, stage, reason, *more)))
+    return found
+
+
+def _damaged(rows: Any, checkpoint: Checkpoint) -> List[Tuple[int, DamagedImage]]:
+    """The damaged images of a line; ValueError if a field cannot be what it says."""
+    found = []
+    for row in rows if isinstance(rows, list) else [None]:
+        if not isinstance(row, list) or len(row) != 1 + len(fields(DamagedImage)) or not _is_count(row[0]):
+            raise ValueError("a damaged image is none")
+        entries, line, index, path, reason = row
+        is_right = (line is None or type(line) is int) and type(index) is int
+        if not is_right or not isinstance(path, str) or not isinstance(reason, str) or entries >= checkpoint.entries:
+            raise ValueError("a field of a damaged image has another type, or its place does not exist")
+        found.append((entries, DamagedImage(line, index, path, reason)))
     return found
 
 

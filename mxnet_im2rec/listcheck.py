@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""check_list(): reads a list and looks at its files as packing would, without decoding. Needs no MXNet.
+"""check_list(): reads a list and looks at its files as packing would, without decoding, or with it. Needs no MXNet.
 
 Of most files only the begin and the last bytes are read; of a file whose begin does not tell that it is whole, all of it.
 """
@@ -37,6 +37,7 @@ from .errors import ImageError
 from .framing import MAX_LENGTH
 from .header import as_float32
 from .listfile import Entries, ListEntry, count_entries, is_duplicate, is_inexact, read_list
+from .remarks import listen_to
 from .report import Failure, format_bytes
 
 UNKNOWN = "unknown"
@@ -76,7 +77,8 @@ class Finding:
     kind : str
         Errors: ``'line'`` (no entry), ``'duplicate'`` (its index was there before), ``'missing'``, ``'unreadable'``, ``'empty'``,
         ``'format'`` (no image, or none that is decoded), ``'damaged'`` (not whole, for one), ``'too large'``, ``'no entry'``.
-        Warnings: ``'inexact label'``, ``'label width'``, ``'detection'``, ``'rotated'``. Notes: ``'key 0'``, ``'labels'``.
+        Warnings: ``'inexact label'``, ``'label width'``, ``'detection'``, ``'rotated'``, ``'damaged inside'`` (it decodes all the
+        same, or is not decoded in packing). Notes: ``'key 0'``, ``'labels'``.
     severity : {'error', 'warning', 'note'}
         An error: packing fails there. A warning: it packs, and what comes out may not be what was meant. A note: good to know.
     message : str
@@ -200,13 +202,14 @@ def check_list(
     pack_labels: bool = True,
     pass_through: bool = False,
     max_pixels: Optional[int] = imagefile.MAX_PIXELS,
+    decode: bool = False,
     num_threads: int = 4,
     progress: Optional[Callable[[int, Optional[int], int], Any]] = None,
 ) -> CheckReport:
     """Check a list, and the files in it, before packing them: an error is what :func:`mxnet_im2rec.im2rec` would fail on.
 
-    Nothing is decoded. Damage in the middle of an image, the missing end of one that is no JPEG, PNG or BMP, and what a transform
-    makes of it, show up only in packing; with ``pass_through`` all that packing would fail on is found.
+    Without ``decode`` nothing is decoded. Damage in the middle of an image, the missing end of one that is no JPEG, PNG or BMP,
+    and what a transform makes of it, show up only in packing; with ``pass_through`` all that packing would fail on is found.
 
     Parameters
     ----------
@@ -218,6 +221,9 @@ def check_list(
         As they will be given to :func:`mxnet_im2rec.im2rec`.
     max_pixels : int or None
         As it will be given to :func:`mxnet_im2rec.im2rec`.
+    decode : bool
+        Decode every image too, one at a time: damage inside one is found as far as the decoder notices. It is a warning where
+        packing stores the image all the same, unless with ``strict=True``.
     num_threads : int
         How many files are looked at at once, at least 1, and at most 64 or, if that is more, 16 for each CPU.
     progress : callable, optional
@@ -244,7 +250,7 @@ def check_list(
     started = time.monotonic()
     if not isinstance(list_file, (str, os.PathLike, Iterable)) or isinstance(list_file, bytes):
         raise TypeError(f"list_file must be a path or an iterable of ListEntry, not {list_file!r}")
-    for name, value in (("pack_labels", pack_labels), ("pass_through", pass_through)):
+    for name, value in (("pack_labels", pack_labels), ("pass_through", pass_through), ("decode", decode)):
         arguments.flag(name, value)
     max_pixels = None if max_pixels is None else arguments.whole_number("max_pixels", max_pixels, 1)
     num_threads = arguments.few_enough("num_threads", arguments.whole_number("num_threads", num_threads, 1))
@@ -253,7 +259,7 @@ def check_list(
     list_name = os.fspath(list_file) if isinstance(list_file, (str, os.PathLike)) else None
     folder = _root_folder(root, list_name)
     total = None if progress is None else _total(list_file)
-    probe = _Probe(folder, bool(pass_through), max_pixels)
+    probe = _Probe(folder, bool(pass_through), max_pixels, bool(decode))
     check = _Check(list_name)
     entries = read_list(list_file, bool(pack_labels), warn=False)
     for entry, result in _look_at_all(entries, probe, num_threads):
@@ -270,15 +276,17 @@ class _Result(NamedTuple):
     size: int = 0
     format: Optional[str] = None
     orientation: int = 1
+    damage: Optional[str] = None
 
 
 class _Probe:
     """Looks at the file of an entry, as far as it must to tell whether packing fails on it."""
 
-    def __init__(self, root: str, pass_through: bool, max_pixels: Optional[int]) -> None:
+    def __init__(self, root: str, pass_through: bool, max_pixels: Optional[int], decode: bool = False) -> None:
         self._root = root
         self._pass_through = pass_through
         self._max_pixels = max_pixels
+        self._decode = decode
 
     def __call__(self, entry: ListEntry) -> _Result:
         path = os.path.join(self._root, entry.path)
@@ -324,8 +332,14 @@ class _Probe:
             is_format = name is None or name not in imagefile.MXNET_FORMATS
             text = str(problem) if isinstance(problem, ImageError) else f"its {name} header is damaged: {problem}"
             error = ("format" if is_format else "damaged", text)
-        error = error or self._too_large(head, size, entry)
-        return _Result(error, size, name or UNKNOWN, orientation if self._pass_through else 1)
+        error = error or self._too_large(stream, head, size, entry)
+        damage = None
+        if self._decode and error is None:
+            fault, damage = _decode(_rest(stream, head, size))
+            if fault is not None and not self._pass_through:
+                error = ("damaged", fault)
+            damage = damage or fault
+        return _Result(error, size, name or UNKNOWN, orientation if self._pass_through else 1, damage)
 
     def _look_at_jpeg(self, stream: BinaryIO, head: bytes, size: int) -> Tuple[bytes, int]:
         """Check a JPEG, by its segments up to the first scan and its last two bytes if that will do; gives what was read of it,
@@ -342,7 +356,9 @@ class _Probe:
             check(head)
         return head, orientation
 
-    def _too_large(self, head: bytes, size: int, entry: ListEntry) -> Optional[Tuple[str, str]]:
+    def _too_large(self, stream: BinaryIO, head: bytes, size: int, entry: ListEntry) -> Optional[Tuple[str, str]]:
+        if self._max_pixels is not None and imagefile.image_size(head) is None:  # a header may be longer than the others
+            head = _rest(stream, head, size)
         try:
             imagefile.check_size(head, self._max_pixels)
         except ImageError as error:
@@ -352,6 +368,17 @@ class _Probe:
         if needed <= MAX_LENGTH or not self._pass_through:
             return None
         return "too large", f"the record would have {needed:,} bytes, RecordIO's limit is {MAX_LENGTH:,}; make the image smaller"
+
+
+def _decode(data: bytes) -> Tuple[Optional[str], Optional[str]]:
+    """Why an image cannot be decoded, or what is damaged in one that can be."""
+    from . import images  # loads OpenCV
+
+    try:
+        _, words = listen_to(images.decode, data, 1)
+    except ImageError as error:
+        return str(error), None
+    return None, None if words is None else f"it is damaged inside, though it decodes; its decoder says: {words}"
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
@@ -473,7 +500,10 @@ class _Check:
             self._formats[result.format] += 1
         if result.error is not None:
             self._tell(result.error[0], "error", result.error[1], entry)
-        elif result.orientation != 1:
+            return
+        if result.damage is not None:
+            self._tell("damaged inside", "warning", result.damage, entry)
+        if result.orientation != 1:
             message = (
                 f"EXIF orientation {result.orientation}, stored as it is: ImageRecordIter turns the image, mx.image.imdecode and "
                 "ImageRecordDataset do not; turn the file, or pack it without pass_through"

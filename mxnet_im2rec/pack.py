@@ -24,9 +24,9 @@ from .parallel import ProcessPool, SerialPool, ThreadPool, ordered_map
 from .progress import Progress, Tell, open_progress
 from .publish import FAILED_RUN, table_paths
 from .reader import RecordFile
-from .report import Failure, PackReport
+from .report import DamagedImage, Failure, PackReport
 from .verification import verify as verify_dataset
-from .worker import InProcess, Packer, starting_workers
+from .worker import DamagedRecord, InProcess, Packer, starting_workers
 from .writer import RecordWriter
 
 _log = logging.getLogger("mxnet_im2rec")
@@ -59,6 +59,7 @@ def im2rec(
     only: Union[None, str, os.PathLike, Sequence[Failure]] = None,
     timeout: Optional[float] = 300.0,
     max_pixels: Optional[int] = imagefile.MAX_PIXELS,
+    strict: bool = False,
 ) -> PackReport:
     """Pack the images of a list into a RecordIO dataset, a .rec with its .idx.
 
@@ -131,6 +132,10 @@ def im2rec(
     max_pixels : int or None
         Images of more pixels fail before they are decoded, so that a small file cannot fill the memory; by default 2**28, which
         is 16,384 x 16,384. None allows any number, OpenCV up to 2**30.
+    strict : bool
+        An image that is damaged inside, and decodes all the same, fails, with the stage ``'decode'``; with ``pass_through`` every
+        image is decoded for this. False stores such an image, logs a warning, and lists it in the report's ``damaged``; with
+        ``pass_through`` nothing is decoded, and no one notices. Decoders do not notice all damage.
 
     Returns
     -------
@@ -192,6 +197,7 @@ def im2rec(
         "pass_through": arguments.flag("pass_through", pass_through),
         "fast_decode": arguments.flag("fast_decode", fast_decode),
         "max_pixels": None if max_pixels is None else arguments.whole_number("max_pixels", max_pixels, 1),
+        "strict": arguments.flag("strict", strict),
     }
     packer = Packer(transformations=transformations, **options)
     num_workers = arguments.workers(num_workers, needs_processes=not packer.pass_through)
@@ -251,7 +257,7 @@ def im2rec(
     noted = failures_path if failures else None
     seconds = time.monotonic() - started
     sizes = (writer.num_records, writer.num_bytes)
-    return PackReport(rec_path, idx_path, *sizes, tuple(failures), seconds, num_resumed, noted)
+    return PackReport(rec_path, idx_path, *sizes, tuple(failures), seconds, num_resumed, noted, run.damaged)
 
 
 class _Run:
@@ -264,6 +270,7 @@ class _Run:
         self._writer = writer
         self._error_limit = error_limit
         self._failures = failures
+        self._damaged: List[Tuple[int, DamagedImage]] = []  # each with the number of entries before it
         self._num_entries = 0
         self._digest = ListDigest()
         # What is lost by a crash is what is not secured yet and what is in flight.
@@ -276,6 +283,7 @@ class _Run:
         if kept is None:
             return 0
         keys = iter(_check_kept(self._writer, kept.records))
+        self._damaged += self._writer.kept_damaged
         places = {failure.entries: failure for failure in failed}
         again = []
         is_the_same = True
@@ -295,12 +303,13 @@ class _Run:
     def _try_again(self, again: List[Tuple[KeptFailure, Any]]) -> None:
         results = zip((failure for failure, _ in again), self._map(iter([entry for _, entry in again])))
         outcomes = (
-            (failure, result if isinstance(result, Failure) else (entry.index, result)) for failure, (entry, result) in results
+            (failure, result if isinstance(result, Failure) else (entry.index, self._look_at(result, entry, failure.entries)))
+            for failure, (entry, result) in results
         )
         still: List[Tuple[KeptFailure, Any]] = []
         for failure, outcome in outcomes:
             if isinstance(outcome, tuple):
-                self._writer.mend(chain(still, [(failure, outcome)], outcomes))
+                self._writer.mend(chain(still, [(failure, outcome)], outcomes), self._damaged)
                 still = [(failure, failure.failure) for failure in self._writer.kept_failures]
                 break
             still.append((failure, outcome))
@@ -317,10 +326,10 @@ class _Run:
                 unnoted.append(KeptFailure(self._num_entries, writer.num_records, result))
                 self._fail(result)
             else:
-                writer.write(entry.index, result)
+                writer.write(entry.index, self._look_at(result, entry, self._num_entries))
             self._take(entry)
             if self._num_entries == next_checkpoint:
-                writer.checkpoint(self._num_entries, str(self._digest), unnoted)
+                writer.checkpoint(self._num_entries, str(self._digest), unnoted, self._damaged)
                 unnoted = []
                 next_checkpoint += self._checkpoint_entries
             tell(self._num_entries, len(failures))
@@ -331,6 +340,19 @@ class _Run:
     def _take(self, entry: Union[ListEntry, Failure]) -> None:
         self._num_entries += 1
         self._digest.add(entry)
+
+    def _look_at(self, record: bytes, entry: ListEntry, num_before: int) -> bytes:
+        """The record; if its image is damaged, take note of that."""
+        if isinstance(record, DamagedRecord):
+            image = DamagedImage(entry.line, entry.index, entry.path, record.damage)
+            self._damaged.append((num_before, image))
+            _log.warning("damaged inside, and stored all the same: %s", image)
+        return record
+
+    @property
+    def damaged(self) -> Tuple[DamagedImage, ...]:
+        """The images that are damaged inside, in the order of the list."""
+        return tuple(image for _, image in sorted(self._damaged, key=lambda each: each[0]))
 
     def _fail(self, failure: Failure) -> None:
         self._failures.append(failure)
@@ -388,7 +410,7 @@ def _versions() -> Dict[str, str]:
 def _verify(writer: RecordWriter, rec_path: str, packed: Optional[Iterator[ListEntry]], progress: Optional[bool]) -> None:
     """Verify what was written, under the name that it is to have; what does not verify is of no use to a later run."""
     rec, idx = writer.partial_paths
-    report = verify_dataset(rec, packed, idx_path=idx, num_records=writer.num_records, progress=progress)
+    report = verify_dataset(rec, packed, idx_path=idx, num_records=writer.num_records, progress=progress, max_pixels=None)
     if not report.ok:
         writer.forget()
     replace(report, rec_path=rec_path).raise_for_problems()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import select
 import shutil
 import signal
@@ -30,6 +29,7 @@ from .cpus import usable_cpus
 from .errors import ImageError, MXNetUnavailableError
 from .mxnet_compat import explain, import_mxnet
 from .reader import Record, read_one, scan
+from .remarks import tells_of_damage
 from .structure import map_file
 
 _BATCH_BYTES, _BATCH_RECORDS = 32 << 20, 128
@@ -37,13 +37,6 @@ _PROGRESS_SECONDS = 1.0
 _DECODE_FLAGS = {3: cv2.IMREAD_COLOR, 1: cv2.IMREAD_GRAYSCALE}
 _TURNED = 5  # the EXIF orientations from here on change rows and columns
 _PARENT_SECONDS = 1.0  # how often to look for the parent where its end of the pipe stays open in another child of its own
-
-# What libjpeg prints when it goes on behind damage; its other warnings are of metadata.
-_DAMAGE = re.compile(r"Corrupt JPEG data: (?!bad ICC)|Premature end of JPEG file|Inconsistent progression sequence")
-_EXTRA_BYTES = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker")
-# Webcams and old cameras leave a byte or few between the image and the marker, and nothing is lost. Damaged scans of 1,200 photos
-# left 6 or more, which is how most damage shows: the decoder has lost step, and is done before the data is.
-_FEW_BYTES = 4
 
 
 class Request(NamedTuple):
@@ -63,6 +56,8 @@ class Request(NamedTuple):
         What to remove when the parent is gone: the folder that was made for this process.
     parent : int or None
         The id of the process that waits for this one, which ends with it.
+    max_pixels : int or None
+        How many pixels an image may have; None: any number.
     """
 
     rec: str
@@ -71,6 +66,7 @@ class Request(NamedTuple):
     sample: Optional[int]
     folder: Optional[str] = None
     parent: Optional[int] = None
+    max_pixels: Optional[int] = None
 
 
 class _Image(NamedTuple):
@@ -79,6 +75,7 @@ class _Image(NamedTuple):
     size: Optional[Tuple[int, int]]
     is_comparable: bool
     fault: Optional[str]
+    is_too_large: bool = False
 
 
 class Readback:
@@ -101,6 +98,7 @@ class Readback:
         self._looked_at: Optional[np.ndarray] = None
         self._is_comparable: List[bool] = []
         self._is_grey = True
+        self._num_too_large = 0
         self._num_compared = 0
         self._suspects: List[int] = []  # JPEGs while whose decoding something was printed, by whichever thread
         self._faulty: Set[int] = set()  # what was told to be damaged already
@@ -118,7 +116,10 @@ class Readback:
         cv2.setNumThreads(1)
         with ThreadPoolExecutor(usable_cpus()) as threads:
             size = self._look_at_images(threads)
-            if self._request.label_width and size is None:
+            if self._request.label_width and self._num_too_large:
+                what = "it would decode images of more pixels than max_pixels allows"
+                self._tell(event="note", message=f"ImageRecordIter was not run: {what}")
+            elif self._request.label_width and size is None:
                 self._tell(event="note", message="ImageRecordIter was not run: there is no image that can be decoded")
             elif self._request.label_width and size is not None:
                 self._iterate(threads, (3, *size))
@@ -150,6 +151,7 @@ class Readback:
                 if image.fault is not None:
                     self._faulty.add(position)
                     self._problem(position, image.fault)
+                self._num_too_large += image.is_too_large
                 if image.size is not None:
                     sizes.add(image.size)
                     num_turned += not image.is_comparable
@@ -174,6 +176,10 @@ class Readback:
         if not content:  # a header of its own
             return _Image(None, False, None)
         fault = None
+        try:
+            imagefile.check_size(content, self._request.max_pixels)
+        except ImageError as error:
+            return _Image(None, False, str(error), True)
         try:
             imagefile.check_readable_by_mxnet(content)
         except ImageError as error:
@@ -264,8 +270,7 @@ class Readback:
         for number, position in enumerate(sorted(set(self._suspects) - self._faulty)):
             self._progress(2 * len(self._offsets) + number)
             said = _words_of_libjpeg(bytes(self._record(position).content))
-            extra = _EXTRA_BYTES.match(said)
-            if not _DAMAGE.match(said) or (extra and int(extra.group(1)) <= _FEW_BYTES):
+            if not tells_of_damage(said):
                 harmless += [f"record {position:,}: {said}"] if said else []
             else:
                 self._problem(position, f"the JPEG is damaged inside, though it decodes; libjpeg says: {said}")

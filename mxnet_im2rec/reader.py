@@ -19,6 +19,7 @@ import numpy as np
 from .errors import ImageError, RecordFormatError
 from .framing import MAGIC_BYTES, read_record
 from .header import MAX_INDEX, unpack_header
+from .imagefile import MAX_PIXELS, check_size
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,16 @@ class Record:
     flag: int
     next_offset: int = field(repr=False)
 
-    def image(self, color: int = 1) -> np.ndarray:
+    def image(self, color: int = 1, *, max_pixels: Optional[int] = MAX_PIXELS) -> np.ndarray:
         """Decode the image.
 
         Parameters
         ----------
         color : {1, 0, -1}
             1: RGB. 0: grey. -1: as stored.
+        max_pixels : int or None
+            An image of more pixels is not decoded, nor one whose number of pixels its header does not tell; by default 2**28.
+            None decodes any.
 
         Returns
         -------
@@ -65,7 +69,7 @@ class Record:
         Raises
         ------
         ImageError
-            If the record has no image, or one that is damaged.
+            If the record has no image, or one that is damaged or too large.
         """
         from . import images  # loads OpenCV
 
@@ -73,6 +77,7 @@ class Record:
             raise ValueError(f"color must be 1 (RGB), 0 (grey) or -1 (as stored), not {color!r}")
         if not len(self.content):
             raise ImageError(f"the record at byte {self.offset:,} (index {self.index}) has no image")
+        check_size(self.content, max_pixels)
         return images.to_rgb(images.decode(bytes(self.content), color))
 
     def __reduce__(self) -> Tuple[Any, Tuple]:

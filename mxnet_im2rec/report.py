@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a run tells its caller: the values Failure and PackReport. Knows nothing of how they came about."""
+"""What a run tells its caller: the values Failure, DamagedImage and PackReport. Knows nothing of how they came about."""
 
 from __future__ import annotations
 
@@ -45,6 +45,32 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class DamagedImage:
+    """One image of the list that is damaged inside, decodes all the same, and was stored.
+
+    Attributes
+    ----------
+    line : int or None
+        The line in the list file, or the position in the iterable of entries; both count from 1.
+    index : int
+        The index of the entry.
+    path : str
+        The image's path as the list has it.
+    reason : str
+        The decoder's own words, such as ``'Corrupt JPEG data: premature end of data segment'``.
+    """
+
+    line: Optional[int]
+    index: int
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        where = "" if self.line is None else f"line {self.line}, "
+        return f"{where}index {self.index}, {self.path!r}: {self.reason}"
+
+
+@dataclass(frozen=True)
 class PackReport:
     """What a run of :func:`mxnet_im2rec.im2rec` wrote. Printing it gives a summary.
 
@@ -64,6 +90,9 @@ class PackReport:
         How many of the records an interrupted run had left.
     failures_path : str or None
         The absolute path of the file that lists the failures, where there are any.
+    damaged : tuple of DamagedImage
+        The images that are damaged inside and were stored all the same, in the order of the list, as far as their decoder
+        notices. With ``pass_through`` nothing is decoded, and there are none; ``strict=True`` makes failures of them.
     """
 
     rec_path: str
@@ -74,6 +103,7 @@ class PackReport:
     seconds: float
     num_resumed: int = 0
     failures_path: Optional[str] = None
+    damaged: Tuple[DamagedImage, ...] = ()
 
     def __str__(self) -> str:
         rate = (self.num_records - self.num_resumed) / self.seconds if self.seconds > 0 else float("inf")
@@ -94,6 +124,13 @@ class PackReport:
                 lines.append(f"  ... and {len(self.failures) - shown:,} more, in .failures")
             if self.failures_path is not None:
                 lines.append(f"all of them: {self.failures_path}")
+        if self.damaged:
+            noun = "image is" if len(self.damaged) == 1 else "images are"
+            lines.append(f"{len(self.damaged):,} {noun} damaged inside and stored all the same:")
+            shown = 5
+            lines += [f"  {each}" for each in self.damaged[:shown]]
+            if len(self.damaged) > shown:
+                lines.append(f"  ... and {len(self.damaged) - shown:,} more, in .damaged")
         return "\n".join(map(printable, lines))
 
 

@@ -13,8 +13,10 @@ import numpy as np
 from . import images
 from .errors import RecordFormatError
 from .findings import Findings, Tally
+from .imagefile import check_size
 from .listfile import Entries, ListEntry
 from .reader import Record, read_one
+from .remarks import listen_to
 from .report import Failure
 from .structure import Structure, map_file
 from .transforms import generators_kept
@@ -141,12 +143,14 @@ class SourceCheck(Packer):
         except (Exception, SystemExit) as error:  # of a transform too
             return Difference(f"its source {entry.path!r} cannot be used: {type(error).__name__}: {error}")
         try:
+            check_size(record.content, self._max_pixels)
             return _compare(expected, record)
         except ValueError as error:
             return Difference(str(error))
 
     def _image_of(self, data: bytes, index: int) -> np.ndarray:
-        image, full_size = self._decode(data)
+        check_size(data, self._max_pixels)
+        (image, full_size), _ = listen_to(self._decode, data)
         if self._plan is None:
             return image
         if self._plan.is_random:
@@ -158,7 +162,7 @@ class SourceCheck(Packer):
 def _compare(expected: np.ndarray, record: Record) -> Union[float, Difference]:
     """The PSNR in dB of a record's image, or what differs that must not."""
     content = bytes(record.content)
-    stored = np.atleast_3d(images.decode(content, -1))
+    stored = np.atleast_3d(listen_to(images.decode, content, -1)[0])
     expected = np.atleast_3d(expected)
     is_lossless = content.startswith(b"\x89PNG")
     if not is_lossless:  # what JPEG leaves out

@@ -27,6 +27,7 @@ import numpy as np
 from . import arguments
 from .errors import WorkerDiedError
 from .findings import Findings, VerifyReport
+from .imagefile import MAX_PIXELS
 from .listfile import ListEntry, read_list
 from .parallel import ProcessPool, SerialPool, ordered_map
 from .progress import Progress, Tell, open_progress
@@ -58,6 +59,7 @@ def verify(
     num_workers: Optional[int] = None,
     num_records: Optional[int] = None,
     timeout: float = 300.0,
+    max_pixels: Optional[int] = MAX_PIXELS,
     progress: Progress = None,
 ) -> VerifyReport:
     """Prove that a dataset is sound, and report all that is wrong with it.
@@ -96,6 +98,9 @@ def verify(
         How many records there must be, where that is known.
     timeout : float
         In seconds: an ImageRecordIter that gives nothing for so long is ended, which is a problem.
+    max_pixels : int or None
+        An image of more pixels is a problem, and is not decoded, nor is the dataset read through ImageRecordIter then, which
+        knows no limit; so is one whose number of pixels its header does not tell. By default 2**28; None decodes any.
     progress : None, bool or callable
         Of decoding all images, and then of reading them through ImageRecordIter: None shows a bar on a terminal or in a notebook,
         True and False force it; a callable receives (images done, total, 0) about once a second.
@@ -143,10 +148,12 @@ def verify(
     if num_records is not None:
         num_records = arguments.whole_number("num_records", num_records, 0)
     timeout = arguments.seconds("timeout", timeout)
+    max_pixels = None if max_pixels is None else arguments.whole_number("max_pixels", max_pixels, 1)
     progress = arguments.progress(progress)
     check = None
     if root is not None and pixels != "none":
-        check = SourceCheck(path, root, transformations, seed=seed, color=int(color), fast_decode=fast_decode)
+        options: Dict[str, Any] = {"seed": seed, "color": int(color), "fast_decode": fast_decode, "max_pixels": max_pixels}
+        check = SourceCheck(path, root, transformations, **options)
 
     findings = Findings()
     buffer = map_file(path)
@@ -170,7 +177,8 @@ def verify(
         findings.note("not read through ImageRecordIter, no image was decoded: pixels='none'")
     else:
         with open_progress(progress, lambda: 2 * len(structure.ids), "verify") as tell:
-            _check_readback(path, index if is_indexed else None, structure, pixels, timeout, findings, tell)
+            how = {"sample": _SAMPLE if pixels == "sample" else None, "max_pixels": max_pixels}
+            _check_readback(path, index if is_indexed else None, structure, how, timeout, findings, tell)
     return findings.report(path, len(structure.ids), time.monotonic() - started)
 
 
@@ -254,7 +262,7 @@ def _check_sources(
 
 
 def _check_readback(
-    path: str, index: Optional[str], structure: Structure, pixels: str, timeout: float, findings: Findings, tell: Tell
+    path: str, index: Optional[str], structure: Structure, how: Dict[str, Any], timeout: float, findings: Findings, tell: Tell
 ) -> None:
     """Have MXNet read the dataset in a process of its own, and take down what that tells."""
     if not structure.is_whole or not len(structure.ids):
@@ -276,7 +284,7 @@ def _check_readback(
             "rec": "data.rec",
             "idx": None if index is None else "data.idx",
             "label_width": label_width,
-            "sample": _SAMPLE if pixels == "sample" else None,
+            **how,
             "folder": folder,
             "parent": os.getpid(),
         }

@@ -19,11 +19,30 @@ from .framing import MAX_LENGTH
 from .header import pack_header
 from .listfile import ListEntry
 from .mxnet_compat import explain, flush_c_streams, forget_failures, wait_for_operators
+from .remarks import listen_to
 from .report import Failure
 from .transforms import TransformPlan, generators_kept
 
 _LARGEST_FILE = 1 << 31
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _KEPT_BYTES = -1, -3, 256 << 20  # malloc.h
+
+
+class DamagedRecord(bytes):
+    """The record of an image that is damaged inside, though it decodes.
+
+    Attributes
+    ----------
+    damage : str
+        The decoder's own words.
+    """
+
+    damage: str
+
+    @classmethod
+    def of(cls, record: bytes, damage: str) -> DamagedRecord:
+        made = cls(record)
+        made.damage = damage
+        return made
 
 
 class Packer:
@@ -41,6 +60,7 @@ class Packer:
         pass_through: bool,
         fast_decode: bool,
         max_pixels: Optional[int] = None,
+        strict: bool = False,
     ) -> None:
         if color not in (1, 0, -1):
             raise ValueError(f"color must be 1 (RGB), 0 (grey) or -1 (as stored), not {color!r}")
@@ -54,6 +74,7 @@ class Packer:
         self.pass_through = bool(pass_through)
         self._fast_decode = bool(fast_decode)
         self._max_pixels = max_pixels
+        self._strict = strict
 
     @property
     def is_random(self) -> bool:
@@ -69,7 +90,8 @@ class Packer:
             self._plan.prepare()
 
     def __call__(self, entry: Union[ListEntry, Failure]) -> Union[bytes, Failure]:
-        """The packed record, or why there is none. A Failure of reading the list passes through, to keep its place."""
+        """The packed record, a DamagedRecord if its image is damaged inside, or why there is none. A Failure of reading the list
+        passes through, to keep its place."""
         if isinstance(entry, Failure):
             return entry
         stage = "read"
@@ -83,20 +105,25 @@ class Packer:
                 raise ImageError(f"the file is empty: {stream.name!r}")
             stage = "decode"
             imagefile.check_size(data, self._max_pixels)
+            damage = None
             if self.pass_through:
                 imagefile.check_readable_by_mxnet(data)
-            else:
-                image, full_size = self._decode(data)
+            if self._strict or not self.pass_through:
+                (image, full_size), damage = listen_to(self._decode, data)
+            if damage is not None and self._strict:
+                raise ImageError(f"the image is damaged inside, though it decodes; its decoder says: {damage}")
+            if not self.pass_through:
                 if self._plan is not None:
                     stage = "transform"
                     image = self._plan(images.to_8_bits(image), entry.index, full_size)
                 stage = "encode"
                 data = images.encode(image, self._encoding, self._parameters)
             stage = "pack"
-            return _pack(entry, data)
+            record = _pack(entry, data)
         except (Exception, SystemExit) as error:  # whatever a transform raises is this image's failure, not the run's
             forget_failures()
             return Failure(entry.line, entry.index, entry.path, stage, _reason(error))
+        return record if damage is None else DamagedRecord.of(record, damage)
 
     def _decode(self, data: bytes) -> images.Decoded:
         if self._fast_decode and self._plan is not None:

@@ -16,13 +16,14 @@ import logging
 import os
 import sys
 from contextlib import ExitStack, suppress
-from typing import Any, BinaryIO, Callable, Dict, Iterable, List, Optional, TextIO, Tuple, Type
+from typing import Any, BinaryIO, Callable, Dict, Iterable, List, Optional, Sequence, TextIO, Tuple, Type
 
 from .errors import OutputError, ResumeError
 from .framing import frame, framed_size
 from .journal import Checkpoint, Journal, KeptFailure, differences, open_own
 from .mxnet_compat import explain, flush_c_streams, import_mxnet
 from .publish import Publication, fsync_folder, fsync_path
+from .report import DamagedImage
 from .text import printable
 
 _log = logging.getLogger("mxnet_im2rec")
@@ -202,6 +203,11 @@ class RecordWriter:
         return self._journal.failures
 
     @property
+    def kept_damaged(self) -> List[Tuple[int, DamagedImage]]:
+        """The damaged images up to there, each with the number of entries before it."""
+        return self._journal.damaged
+
+    @property
     def partial_paths(self) -> Tuple[str, str]:
         """Where the .rec and the .idx are until they are published."""
         number = f".{self._generation}" if self._generation else ""
@@ -327,7 +333,9 @@ class RecordWriter:
         except self._errors as error:
             raise self._error("write", error) from error
 
-    def checkpoint(self, entries: int, digest: str, failures: List[KeptFailure]) -> None:
+    def checkpoint(
+        self, entries: int, digest: str, failures: List[KeptFailure], damaged: Sequence[Tuple[int, DamagedImage]] = ()
+    ) -> None:
         """Secure what is written: a writer that goes on later has it.
 
         Parameters
@@ -338,30 +346,40 @@ class RecordWriter:
             Of those entries.
         failures : list of KeptFailure
             Those since the last checkpoint.
+        damaged : sequence of (int, DamagedImage)
+            All images that are damaged inside, in the order in which they were found.
         """
         try:
-            self._add_checkpoint(entries, digest, failures, replace=False)
+            self._add_checkpoint(entries, digest, failures, damaged, replace=False)
         except self._errors as error:
             raise self._error("write", error) from error
 
-    def _add_checkpoint(self, entries: int, digest: str, failures: List[KeptFailure], replace: bool) -> None:
+    def _add_checkpoint(
+        self,
+        entries: int,
+        digest: str,
+        failures: List[KeptFailure],
+        damaged: Sequence[Tuple[int, DamagedImage]],
+        replace: bool,
+    ) -> None:
         self._check_position()
         flush_c_streams()  # where MXNet has its records until then
         self._record.fidx.flush()
         self._secure()
         if self.kept is None or self.kept.generation != self._generation:
             fsync_folder(self.rec_path)
-        self._journal.add(
-            Checkpoint(entries, digest, self.num_records, self._rec_bytes, self._idx_bytes, self._generation), failures, replace
-        )
+        checkpoint = Checkpoint(entries, digest, self.num_records, self._rec_bytes, self._idx_bytes, self._generation)
+        self._journal.add(checkpoint, failures, replace, damaged)
 
-    def mend(self, results: Iterable[Tuple[KeptFailure, Any]]) -> None:
+    def mend(self, results: Iterable[Tuple[KeptFailure, Any]], damaged: Sequence[Tuple[int, DamagedImage]] = ()) -> None:
         """Put records among those that are kept, each in the place where it failed before.
 
         Parameters
         ----------
         results : iterable of (KeptFailure, Failure or (int, bytes))
             For each of the kept failures, in order, what became of it: a Failure again, or its index and its record.
+        damaged : sequence of (int, DamagedImage)
+            All images that are damaged inside; it may grow while the results are taken.
         """
         kept = self.kept
         assert kept is not None
@@ -399,7 +417,7 @@ class RecordWriter:
                     else:
                         failures.append(KeptFailure(failure.entries, failure.records + num_mended, result))
                 take_over(kept.records)
-            self._add_checkpoint(kept.entries, kept.digest, failures, replace=True)
+            self._add_checkpoint(kept.entries, kept.digest, failures, damaged, replace=True)
             self._remove_partial(except_for=self._generation)
         except self._errors as error:
             raise self._error("write", error) from error

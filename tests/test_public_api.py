@@ -21,11 +21,11 @@ MODULES = sorted(name for name in SOURCES if not name.endswith("__init__"))
 # Lower rooms know nothing of higher ones, nor of their neighbours.
 FLOORS = [
     {"text"},
-    {"errors", "report", "header", "cpus", "progress"},
-    {"framing", "imagefile", "listfile", "mxnet_compat", "parallel", "findings", "journal", "arguments"},
+    {"errors", "report", "header", "cpus", "progress", "imagesize"},
+    {"framing", "imagefile", "listfile", "mxnet_compat", "parallel", "findings", "journal", "arguments", "remarks"},
     {"publish"},
-    {"images", "listcheck", "listmaker", "native", "writer", "failures", "fingerprint"},
-    {"reader", "transforms"},
+    {"images", "listmaker", "native", "writer", "failures", "fingerprint"},
+    {"reader", "transforms", "listcheck"},
     {"worker", "concat", "repair", "summary", "contact", "structure"},
     {"sources", "readback"},
     {"verification"},

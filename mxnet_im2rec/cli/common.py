@@ -28,7 +28,7 @@ import click
 
 from ..errors import ErrorLimitExceeded, Im2RecError, VerifyError
 from ..progress import open_progress
-from ..report import Failure
+from ..report import DamagedImage, Failure
 from .signals import Interrupted, as_raised, insisting, signals_raise
 
 OK, FAILED, WRONG_CALL = 0, 1, 2
@@ -172,6 +172,11 @@ def describe_failure(failure: Failure, list_name: str) -> str:
     return f"{place}: error: {what}{failure.stage}: {failure_as_typed(failure).reason}"
 
 
+def describe_damage(image: DamagedImage, list_name: str) -> str:
+    place = list_name if image.line is None else f"{list_name}:{image.line}"
+    return f"{place}: warning: {image.path!r}: damaged inside, and stored all the same: {image.reason}"
+
+
 # Results
 
 
@@ -293,6 +298,15 @@ class NumberOrNone(click.ParamType):
         return number
 
 
+max_pixels_option = click.option(
+    "--max-pixels",
+    type=NumberOrNone(int, 1),
+    default=str(1 << 28),
+    show_default=True,
+    metavar="N|none",
+    help="Images with more pixels are not decoded; they fail.",
+)
+
 INPUT = click.Path(exists=True, dir_okay=False)
 FOLDER = click.Path(exists=True, file_okay=False)
 OUTPUT = click.Path()
@@ -406,6 +420,8 @@ class _LogLines(logging.Handler):
         args = record.args if isinstance(record.args, tuple) else ()
         if args and isinstance(args[0], Failure):
             tell(describe_failure(args[0], self._list_name))
+        elif args and isinstance(args[0], DamagedImage):
+            tell(describe_damage(args[0], self._list_name))
         else:
             tell(f"{record.levelname.lower()}: {as_typed(record.getMessage())}")
 

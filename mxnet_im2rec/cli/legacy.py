@@ -512,6 +512,7 @@ class _Work:
         return "" if os.path.isdir(self._root) else f"; ROOT, {self._root!r}, is no folder"
 
     def __call__(self, entry: Union[ListEntry, Failure]) -> Union[bytes, Failure]:
+        from ..remarks import listen_to
         from ..report import Failure
 
         if isinstance(entry, Failure):
@@ -524,7 +525,9 @@ class _Work:
             doubt = self._doubt(data)
             if not self.pass_through:
                 stage = "decode"
-                image = self._decode(path, data)
+                image, damage = listen_to(self._decode, path, data)
+                if damage is not None:
+                    doubt = doubt or f"the image is damaged inside; its decoder says: {damage}"
                 stage = "transform"
                 image = self._shape(image)
                 stage = "encode"

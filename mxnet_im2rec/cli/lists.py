@@ -10,7 +10,19 @@ from typing import Any, Optional, Tuple
 
 import click
 
-from .common import FAILED, FOLDER, INPUT, OK, OUTPUT, at_work, json_option, problems_as_typed, show, verbosity_options
+from .common import (
+    FAILED,
+    FOLDER,
+    INPUT,
+    OK,
+    OUTPUT,
+    at_work,
+    json_option,
+    max_pixels_option,
+    problems_as_typed,
+    show,
+    verbosity_options,
+)
 
 _RATIO = click.FloatRange(0, 1)
 
@@ -77,19 +89,22 @@ def list_(root: str, prefix: str, exts: Tuple[str, ...], **options: Any) -> int:
 @click.option("--root", type=FOLDER, help="The folder of the images; by default the list's own.")
 @click.option("--no-pack-labels", is_flag=True, help="The first label alone will be stored; as it shall be packed with.")
 @click.option("--pass-through", is_flag=True, help="The files' own bytes will be stored; as it shall be packed with.")
+@click.option("--decode", is_flag=True, help="Decode every image too, and name those that are damaged inside.")
+@max_pixels_option
 @click.option("--threads", type=click.IntRange(min=1), default=4, show_default=True, help="How many files to look at at once.")
 @json_option
 @verbosity_options
 def check(list_file: str, root: Optional[str], no_pack_labels: bool, threads: int, **options: Any) -> int:
     """Find what is wrong with LIST and its images: a line for each finding, with the line of the list, and a summary.
 
-    Nothing is decoded, so it is quick; damage in the middle of an image shows only when it is packed. The exit code is 1 if
-    packing would fail on an entry; warnings and notes leave it at 0.
+    Without --decode nothing is decoded, so it is quick, and damage in the middle of an image shows only when it is packed. The
+    exit code is 1 if packing would fail on an entry; warnings and notes leave it at 0.
 
     \b
     Examples:
       im2rec check photos.lst
       im2rec check train.lst --root photos
+      im2rec check train.lst --root photos --decode
     """
     from ..listcheck import check_list
 

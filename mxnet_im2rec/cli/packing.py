@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import click
@@ -21,6 +22,7 @@ from .common import (
     collect,
     failure_as_typed,
     json_option,
+    max_pixels_option,
     name_of,
     plain,
     show,
@@ -80,13 +82,9 @@ _WORKERS = click.option(
     metavar="SECONDS|none",
     help="An image that a worker is on for longer fails.",
 )
+@max_pixels_option
 @click.option(
-    "--max-pixels",
-    type=NumberOrNone(int, 1),
-    default=str(1 << 28),
-    show_default=True,
-    metavar="N|none",
-    help="Images with more pixels fail before they are decoded.",
+    "--strict", is_flag=True, help="An image that is damaged inside, though it decodes, fails; without this it is a warning."
 )
 @click.option("--start-method", type=click.Choice(["fork", "spawn", "forkserver"]), help="How worker processes start.")
 @json_option
@@ -110,6 +108,9 @@ def pack(
     of them fail, and no dataset appears. Up to there they are left out, the dataset is written, and the exit code is 1 all the
     same: 0 says that every image is in it. OUTPUT.failures.tsv lists them; when they are repaired, --only packs them alone. A
     command that stops lists its failures in OUTPUT.failed-run.failures.tsv, which is no table for --only: pack the list again.
+
+    An image that is damaged inside, and decodes all the same, is stored with a warning that names it; --strict makes it fail.
+    With --pass-through nothing is decoded, so that only --strict finds it.
 
     After Ctrl-C, or when the machine has failed, the same command with --resume goes on where it was.
 
@@ -145,7 +146,8 @@ def pack(
             code = FAILED
             report = dataclasses.replace(report, failures=tuple(map(failure_as_typed, report.failures)))
         reports.append({"list_file": list_file, **plain(report)})
-        collect(str(report).replace(" more, in .failures", " more"), ok=code == OK, reports=reports)
+        text = re.sub(r" more, in \.(failures|damaged)$", " more", str(report), flags=re.MULTILINE)
+        collect(text, ok=code == OK, reports=reports)
     show_collected()
     return code
 

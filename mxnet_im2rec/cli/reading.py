@@ -20,6 +20,7 @@ from .common import (
     as_typed,
     at_work,
     json_option,
+    max_pixels_option,
     name_of,
     problems_as_typed,
     show,
@@ -64,6 +65,7 @@ _idx = click.option("--idx", type=INPUT, help="The .idx; by default the one besi
 )
 @click.option("--num-records", type=click.IntRange(min=0), metavar="N", help="How many records there must be.")
 @click.option("--timeout", type=float, default=300.0, show_default=True, metavar="SECONDS", help="How long MXNet may be silent.")
+@max_pixels_option
 @json_option
 @verbosity_options
 def verify(
@@ -133,6 +135,7 @@ def info(rec: str, idx: Optional[str], plot: Optional[str]) -> None:
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed, another sample.")
 @click.option("--label", type=float, help="Only images with this first label.")
 @click.option("--cell", type=click.IntRange(min=32), default=160, show_default=True, help="Pixels of an image's longer edge.")
+@max_pixels_option
 @_idx
 @json_option
 @verbosity_options
