@@ -65,6 +65,8 @@ def concatenate(rec_paths: Sequence[_Path], output_path: _Path) -> PackReport:
         _refuse_repeated(files)
         offsets = [_check(each) for each in files]
         with RecordWriter(prefix + ".rec", prefix + ".idx", through_mxnet=False) as writer:
+            if os.path.realpath(writer.rec_path) in [os.path.realpath(each.rec_path) for each in files]:
+                writer.table = None  # what the input lacks the output may lack
             for each, starts in zip(files, offsets):
                 writer.copy(each.rec_path, 0, each.num_bytes, zip(each.keys.tolist(), starts))
     return PackReport(writer.rec_path, writer.idx_path, writer.num_records, writer.num_bytes, (), time.monotonic() - started)

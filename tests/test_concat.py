@@ -6,10 +6,20 @@ import errno
 import os
 
 import pytest
-from conftest import PHOTOS, write_list
+from conftest import PHOTOS, SKIMAGE, write_list
 from helpers import read_records
 
-from mxnet_im2rec import Failure, OutputError, RecordFile, RecordFormatError, build_index, concatenate, im2rec, writer
+from mxnet_im2rec import (
+    ErrorLimitExceeded,
+    Failure,
+    OutputError,
+    RecordFile,
+    RecordFormatError,
+    build_index,
+    concatenate,
+    im2rec,
+    writer,
+)
 from mxnet_im2rec.failures import read_failures, write_failures
 
 
@@ -129,6 +139,52 @@ def test_what_failed_is_packed_alone_and_joined(tmp_path, photos):
     (tmp_path / "both.idx").unlink()
     build_index(both.rec_path)
     assert (tmp_path / "both.idx").read_bytes() == idx
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_the_recipe_loses_no_entry_where_a_run_fails_in_between(tmp_path, photos, resume):
+    """Of 20 entries 4 are missing; a second run, which stops at the first of them, leaves the dataset and its table alone."""
+    names = [f"{number}.png" for number in range(20)]
+    missing = (3, 8, 9, 17)
+    for number, name in enumerate(names):
+        if number not in missing:
+            os.link(photos / PHOTOS[number % len(PHOTOS) - 1], tmp_path / name)
+    write_list(tmp_path / "images.lst", names)
+    most = im2rec(tmp_path / "images.lst", tmp_path / "most", pass_through=True, error_limit=None)
+    table = (tmp_path / "most.failures.tsv").read_bytes()
+    before = content(tmp_path, "most")
+
+    with pytest.raises(ErrorLimitExceeded) as caught:
+        im2rec(tmp_path / "images.lst", tmp_path / "most", pass_through=True, error_limit=0, resume=resume)
+    failed_run = str(tmp_path / "most.failed-run.failures.tsv")
+    assert caught.value.failures_path == failed_run and failed_run in str(caught.value)
+    assert read_failures(failed_run) == list(caught.value.failures) == list(most.failures[:1])
+    assert (tmp_path / "most.failures.tsv").read_bytes() == table and content(tmp_path, "most") == before
+    with pytest.raises(ValueError, match="made no dataset"):
+        im2rec(tmp_path / "images.lst", tmp_path / "rest", only=failed_run)
+
+    for number in missing:
+        os.link(photos / PHOTOS[0], tmp_path / names[number])
+    im2rec(tmp_path / "images.lst", tmp_path / "rest", pass_through=True, only=most.failures_path)
+    both = concatenate([tmp_path / "most.rec", tmp_path / "rest.rec"], tmp_path / "all")
+    assert sorted(record.index for record in RecordFile(both.rec_path)) == list(range(20))
+
+    report = im2rec(tmp_path / "images.lst", tmp_path / "most", pass_through=True)
+    assert report.failures_path is None
+    assert sorted(path.name for path in tmp_path.glob("most*")) == ["most.idx", "most.rec"]
+
+
+def test_a_table_goes_with_its_dataset_where_another_takes_its_place(parts):
+    (parts / "a.lst").write_text((parts / "a.lst").read_text() + "99\t1\tnone.png\n")
+    options = {"root": parts, "pass_through": True, "error_limit": None}
+    for name in PHOTOS:
+        os.link(SKIMAGE / name, parts / name)
+    report = im2rec(parts / "a.lst", parts / "out", **options)
+    concatenate([parts / "a.rec", parts / "b.rec"], parts / "out")
+    assert not os.path.exists(report.failures_path)
+    im2rec(parts / "a.lst", parts / "a", **options)
+    concatenate([parts / "a.rec", parts / "b.rec"], parts / "a")  # which lacks the entry still
+    assert [each.index for each in read_failures(parts / "a.failures.tsv")] == [99]
 
 
 def test_a_run_without_failures_removes_the_table_of_an_earlier_one(tmp_path, photos):

@@ -27,6 +27,7 @@ from mxnet_im2rec import (
 )
 from mxnet_im2rec.images import one_thread
 from mxnet_im2rec.journal import Journal
+from mxnet_im2rec.publish import Publication
 from mxnet_im2rec.writer import RecordWriter
 
 NUMBER = 120
@@ -354,10 +355,16 @@ def test_after_mending_a_second_interruption_is_resumed_too(folder):
     assert_resumed(folder, report, error_limit=None)
 
 
+TABLE = "line\tindex\tpath\tstage\treason\n"
+STEPS = 12  # of putting the files in place, up to the first of tidying up
+
+
 @pytest.mark.parametrize("resume", [False, True])
-@pytest.mark.parametrize("number", range(1, 8))
-def test_killed_while_it_puts_the_files_in_place(folder, monkeypatch, number, resume):
-    """At every step of it: there is never a .rec beside an .idx of another dataset, and the next run is as if none was lost."""
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("number", range(1, STEPS + 1))
+def test_killed_while_it_puts_the_files_in_place(folder, monkeypatch, number, fails, resume):
+    """At every step of it: there is never a .rec beside an .idx or a table of another dataset, and the next run is as if none
+    was lost."""
     steps = []
 
     def dying(name):
@@ -372,18 +379,71 @@ def test_killed_while_it_puts_the_files_in_place(folder, monkeypatch, number, re
 
         return call
 
-    expected = pack(folder, "expected")
+    if fails:
+        (folder / "7.jpg").unlink()
+    users = {"out.rec.previous": b"the user's", "out.idx.previous": b"the user's too"}
+    for name, data in {"out.failures.tsv": TABLE.encode(), "out.failed-run.failures.tsv": b"stale", **users}.items():
+        (folder / name).write_bytes(data)
+    expected = pack(folder, "expected", error_limit=1)
     monkeypatch.setattr(RecordWriter, "_publish", publish_under(dying))
-    ended = in_child(lambda: pack(folder))
+    ended = in_child(lambda: pack(folder, error_limit=1))
     monkeypatch.undo()
-    assert ended in (0, signal.SIGKILL)
-    states = [dataset(folder, "expected"), tuple(OLD[name] for name in ("out.rec", "out.idx"))]
-    if (folder / "out.rec").exists() and (folder / "out.idx").exists():
-        assert dataset(folder, "out") in states
-    report = pack(folder, resume=resume)
+    assert ended == signal.SIGKILL
+    new, old = whole(folder, "expected"), (*(OLD[name] for name in ("out.rec", "out.idx")), TABLE.encode())
+    found = whole(folder, "out")
+    if found[0] is not None:
+        assert (found[0], found[2]) in [(each[0], each[2]) for each in (new, old)]
+        assert found[1] is None or found in (new, old)
+    report = pack(folder, resume=resume, error_limit=1)
     assert report.num_records == expected.num_records
-    assert dataset(folder, "out") == states[0]
+    assert whole(folder, "out") == new
     assert not partial_files(folder)
+    left = {path.name for path in folder.glob("out*")}
+    assert left == {"out.rec", "out.idx", *users, *(["out.failures.tsv"] if fails else [])}
+    assert {name: (folder / name).read_bytes() for name in users} == users
+
+
+def whole(folder, name):
+    """A dataset and its table; None for a file that is not there."""
+    paths = [folder / f"{name}.{end}" for end in ("rec", "idx", "failures.tsv")]
+    return tuple(path.read_bytes() if path.exists() else None for path in paths)
+
+
+@pytest.mark.parametrize("number", range(1, 7))
+def test_killed_while_it_takes_back_what_was_put_in_place(folder, monkeypatch, number):
+    """After a first kill in the midst of putting in place, a second one in the midst of putting that right."""
+    (folder / "7.jpg").unlink()
+    (folder / "out.failures.tsv").write_text(TABLE)
+    pack(folder, "expected", error_limit=1)
+    kills = {"in": 5, "back": number}
+
+    def killing(what, function):
+        def run(*arguments, **options):
+            original, calls = os.rename, []
+
+            def rename(*names):
+                calls.append(names)
+                if len(calls) == kills[what]:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return original(*names)
+
+            os.rename = rename
+            return function(*arguments, **options)
+
+        return run
+
+    monkeypatch.setattr(Publication, "publish", killing("in", Publication.publish))
+    assert in_child(lambda: pack(folder, error_limit=1)) == signal.SIGKILL
+    monkeypatch.undo()
+    monkeypatch.setattr(Publication, "undo", killing("back", Publication.undo))
+    assert in_child(lambda: pack(folder, error_limit=1, progress=lambda *numbers: os._exit(9))) in (-9, signal.SIGKILL)
+    monkeypatch.undo()
+    found, old = whole(folder, "out"), (*(OLD[name] for name in ("out.rec", "out.idx")), TABLE.encode())
+    assert found[0] in (None, old[0]) and found[1] in (None, old[1])
+    pack_and_die(folder, 10, error_limit=1)
+    assert whole(folder, "out") == old
+    pack(folder, error_limit=1)
+    assert whole(folder, "out") == whole(folder, "expected")
 
 
 def publish_under(dying):
