@@ -131,7 +131,8 @@ def im2rec(
         threads and the calling process, which nothing can end.
     max_pixels : int or None
         Images of more pixels fail before they are decoded, so that a small file cannot fill the memory; by default 2**28, which
-        is 16,384 x 16,384. None allows any number, OpenCV up to 2**30.
+        is 16,384 x 16,384. So does an image whose header does not tell its size: of OpenEXR and JPEG XL, or one that is odd. None
+        allows any number, OpenCV up to 2**30.
     strict : bool
         An image that is damaged inside, and decodes all the same, fails, with the stage ``'decode'``; with ``pass_through`` every
         image is decoded for this. False stores such an image, logs a warning, and lists it in the report's ``damaged``; with

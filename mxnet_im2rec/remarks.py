@@ -148,8 +148,8 @@ class _Catch:
         with open(self._file, "rb", closefd=False) as stream:
             for raw in stream:
                 line = raw.decode("utf-8", "replace").strip()
-                is_ours = bool(_BY_A_DECODER.match(line)) or (after_log and not line)
-                after_log = is_ours and (not line or line.startswith("["))  # OpenCV's log leaves empty lines
+                is_ours = bool(_BY_A_DECODER.match(line)) or (after_log and (not line or raw[:1] in b" \t"))
+                after_log = is_ours and (after_log or line.startswith("["))  # OpenCV's log has empty lines, and indented ones
                 if is_ours and line and len(said) < _MOST_LINES:
                     said.append(_clean(line))
                 elif not is_ours and self._stderr is not None and self._stderr >= 0:
