@@ -22,7 +22,7 @@ MODULES = sorted(name for name in SOURCES if not name.endswith("__init__"))
 FLOORS = [
     {"errors", "report", "header", "cpus", "progress"},
     {"framing", "imagefile", "listfile", "mxnet_compat", "parallel", "findings", "journal", "arguments"},
-    {"images", "listcheck", "listmaker", "native", "writer", "failures", "fingerprint"},
+    {"images", "listcheck", "listmaker", "native", "operators", "writer", "failures", "fingerprint"},
     {"reader", "transforms"},
     {"worker", "concat", "repair", "summary", "contact", "structure"},
     {"sources", "readback"},
