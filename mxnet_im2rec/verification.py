@@ -258,8 +258,8 @@ def _check_sources(
             pass
     if num_others:
         findings.note(
-            f"JPEGs that are near their sources, but not byte for byte what OpenCV makes of these here: {num_others:,}, the first in "
-            f"record {first_other}{OTHER_ARGUMENTS}, or another version of OpenCV"
+            "JPEGs that are near their sources, but not byte for byte what OpenCV makes of these here: "
+            f"{num_others:,}, the first in record {first_other}{OTHER_ARGUMENTS}, or another version of OpenCV"
         )
 
 
