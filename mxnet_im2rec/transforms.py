@@ -14,7 +14,7 @@ import os
 import pickle
 import random
 import struct
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Callable, Iterator, List, Optional, Tuple
 
 import cv2
@@ -24,6 +24,7 @@ from . import images
 from .errors import TransformResultError
 from .mxnet_compat import forget_failures, import_mxnet
 from .native import OutOfReach, Resize, Step, flatten, is_deterministic, native_prefix, undone_by_storing
+from .operators import outputs_written
 
 _CHANNELS = (1, 3, 4)
 _HALF_A_LEVEL = 0.5 / 255
@@ -33,7 +34,9 @@ class TransformPlan:
     """Applies a transform to images; can be pickled, whatever it was made from.
 
     A prefix of stock transforms runs in OpenCV on the decoded array, where that gives the same bits; a tail that storing would
-    undo does not run at all; whatever is between runs on NDArrays as it is.
+    undo does not run at all; whatever is between runs on NDArrays as it is. Operators of MXNet 1.9.1 that leave a part of their
+    output unwritten write it here: a flip keeps the middle column or row of an odd side; RandomLighting and RandomHue, which are
+    made for colour, leave an image of one channel as it is.
 
     Parameters
     ----------
@@ -193,13 +196,15 @@ class TransformPlan:
 
     @contextmanager
     def _semantics(self) -> Iterator[None]:
-        """NumPy semantics, if the caller of im2rec() has them on; they are a matter of each thread and process."""
+        """What a transform runs under: operators that write all of their output; and NumPy semantics, if the caller of im2rec()
+        has them on, which are a matter of each thread and process.
+        """
         np_array, np_shape = self._np_semantics
-        if not (np_array or np_shape):
-            yield
-            return
-        mx = import_mxnet()
-        with mx.util.np_shape(np_shape), mx.util.np_array(np_array):
+        with outputs_written(), ExitStack() as stack:
+            if np_array or np_shape:
+                mx = import_mxnet()
+                stack.enter_context(mx.util.np_shape(np_shape))
+                stack.enter_context(mx.util.np_array(np_array))
             yield
 
 

@@ -24,7 +24,7 @@ FLOORS = [
     {"errors", "report", "header", "cpus", "progress", "imagesize"},
     {"framing", "imagefile", "listfile", "mxnet_compat", "parallel", "findings", "journal", "arguments", "remarks"},
     {"publish"},
-    {"images", "listmaker", "native", "writer", "failures", "fingerprint"},
+    {"images", "listmaker", "native", "operators", "writer", "failures", "fingerprint"},
     {"reader", "transforms", "listcheck"},
     {"worker", "concat", "repair", "summary", "contact", "structure"},
     {"sources", "readback"},
