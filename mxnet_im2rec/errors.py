@@ -24,6 +24,7 @@ Every error survives pickling with its attributes and its cause.
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING, Any, Optional, Sequence
 
 if TYPE_CHECKING:
@@ -39,11 +40,20 @@ def _rebuild(cls: type, args: tuple, state: dict, cause: Optional[BaseException]
     return error
 
 
+def _that_pickles(cause: Optional[BaseException]) -> Optional[BaseException]:
+    """A cause that survives pickling; for an exception of a user's that does not, one that says the same."""
+    try:
+        pickle.loads(pickle.dumps(cause))
+    except Exception as error:
+        return Im2RecError(f"{type(cause).__name__}, which cannot be pickled ({type(error).__name__}): {cause}")
+    return cause
+
+
 class Im2RecError(Exception):
     """The base of every error of this package."""
 
     def __reduce__(self) -> Any:
-        return _rebuild, (type(self), self.args, dict(self.__dict__), self.__cause__)
+        return _rebuild, (type(self), self.args, dict(self.__dict__), _that_pickles(self.__cause__))
 
 
 class ListLineError(Im2RecError, ValueError):

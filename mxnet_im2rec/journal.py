@@ -184,7 +184,7 @@ class Journal:
 
     def add(self, checkpoint: Checkpoint, failures: List[KeptFailure], replace: bool = False) -> None:
         """Note a checkpoint, with the failures since the last one, or, to ``replace`` what was noted, with all."""
-        rows = [(each.entries, each.records, *astuple(each.failure)) for each in failures]
+        rows = [(each.entries, each.records, *astuple(each.failure)[:5]) for each in failures]  # without the traceback
         self._append({"checkpoint": asdict(checkpoint), "failures": rows, "all": replace})
         self.checkpoint = checkpoint
         self.failures = failures if replace else self.failures + failures

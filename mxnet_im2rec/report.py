@@ -26,8 +26,8 @@ class Failure:
     reason : str
         What was found, and what to do about it.
     traceback : str
-        Of an exception that a transform raised: where, from the transform on. Empty otherwise, and where the failure was read from
-        a file. Does not count when failures are compared.
+        Of an exception that a transform raised: where, from the transform on. Empty otherwise, and where the failure was read
+        from a file. Does not count when failures are compared.
     """
 
     line: Optional[int]

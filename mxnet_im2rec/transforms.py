@@ -219,7 +219,7 @@ def _is_stored_as_it_is(result: Any, channels: Tuple[int, ...]) -> bool:
     )
 
 
-def _forget_graphs(transform: Any, hybrid: type) -> None:
+def _forget_graphs(transform: Any, hybrid: Any) -> None:
     if isinstance(transform, hybrid):
         transform._clear_cached_op()
     children = getattr(transform, "_children", None)

@@ -10,7 +10,7 @@ import os
 import stat
 import sys
 import traceback
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Callable, Iterator, Optional, Tuple, Union
 
@@ -26,7 +26,13 @@ from .report import Failure
 from .transforms import TransformPlan, generators_kept
 
 _LARGEST_FILE = 1 << 31
-_NO_MEMORY = ("Failed to allocate", "Insufficient memory", "bad_alloc", "ut of memory", "annot allocate memory")  # OpenCV, MXNet, ...
+_NO_MEMORY = (
+    "Failed to allocate",
+    "Insufficient memory",
+    "bad_alloc",
+    "ut of memory",
+    "annot allocate memory",
+)  # OpenCV, MXNet, ...
 _NO_FILES = (errno.EMFILE, errno.ENFILE)
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _KEPT_BYTES = -1, -3, 256 << 20  # malloc.h
 
@@ -153,13 +159,17 @@ def _keep_freed_memory() -> None:
 
 
 class InProcess:
-    """A packer's work in the calling process, which leaves the caller's random generators alone."""
+    """A packer's work in the calling process: it leaves the caller's random generators alone, and tells if OpenCV hangs."""
 
     def __init__(self, packer: Packer) -> None:
         self._packer = packer
 
     def __call__(self, entry: Union[ListEntry, Failure]) -> Union[bytes, Failure]:
-        with generators_kept():
+        with ExitStack() as stack:
+            if self._packer.is_random:
+                stack.enter_context(generators_kept())
+            if images.may_lack_threads():
+                stack.enter_context(images.telling_of_hanging())
             return self._packer(entry)
 
 
