@@ -24,6 +24,7 @@ Every error survives pickling with its attributes and its cause.
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING, Any, Optional, Sequence, Union
 
 from .text import printable
@@ -41,6 +42,15 @@ def _rebuild(cls: type, args: tuple, state: dict, cause: Optional[BaseException]
     return error
 
 
+def _that_pickles(cause: Optional[BaseException]) -> Optional[BaseException]:
+    """A cause that survives pickling; for an exception of a user's that does not, one that says the same."""
+    try:
+        pickle.loads(pickle.dumps(cause))
+    except Exception as error:
+        return Im2RecError(f"{type(cause).__name__}, which cannot be pickled ({type(error).__name__}): {cause}")
+    return cause
+
+
 class Im2RecError(Exception):
     """The base of every error of this package. What its message quotes of a file does nothing to a terminal."""
 
@@ -48,7 +58,7 @@ class Im2RecError(Exception):
         super().__init__(*[printable(each, keep="\n\t") if isinstance(each, str) else each for each in args])
 
     def __reduce__(self) -> Any:
-        return _rebuild, (type(self), self.args, dict(self.__dict__), self.__cause__)
+        return _rebuild, (type(self), self.args, dict(self.__dict__), _that_pickles(self.__cause__))
 
 
 class ListLineError(Im2RecError, ValueError):

@@ -7,6 +7,9 @@ Arrays are in OpenCV's channel order here: (H, W, 3) BGR, (H, W, 4) BGRA, (H, W)
 
 from __future__ import annotations
 
+import logging
+import multiprocessing
+import os
 import threading
 from contextlib import contextmanager
 from typing import Callable, Iterator, List, Optional, Tuple
@@ -27,9 +30,21 @@ _REDUCED_FLAGS = {  # the scale: the flags for grey and for colour
 _DECODE_FLAGS = {1: cv2.IMREAD_COLOR, 0: cv2.IMREAD_GRAYSCALE, -1: cv2.IMREAD_UNCHANGED}
 
 
+_HANG_SECONDS = 10.0  # before it is said that OpenCV hangs
+
+_log = logging.getLogger("mxnet_im2rec")
+_was_forked = False
 _lock = threading.Lock()
 _giving_up = 0  # how many threads of the caller are within one_thread()
 _threads_before = 1
+
+
+def _note_fork() -> None:
+    global _was_forked
+    _was_forked = True
+
+
+os.register_at_fork(after_in_child=_note_fork)
 
 
 @contextmanager
@@ -43,7 +58,8 @@ def one_thread() -> Iterator[None]:
     with _lock:
         if not _giving_up:
             _threads_before = cv2.getNumThreads()
-            cv2.setNumThreads(1)
+            with telling_of_hanging():
+                cv2.setNumThreads(1)
         _giving_up += 1
     try:
         yield
@@ -52,6 +68,34 @@ def one_thread() -> Iterator[None]:
             _giving_up -= 1
             if not _giving_up:
                 cv2.setNumThreads(_threads_before)
+
+
+def may_lack_threads() -> bool:
+    """Whether this process may have been forked after OpenCV's threads ran."""
+    return _was_forked or multiprocessing.parent_process() is not None
+
+
+@contextmanager
+def telling_of_hanging() -> Iterator[None]:
+    """Log a warning if OpenCV takes so long here that it must be waiting for threads that a fork has not taken along."""
+    timer = threading.Timer(_HANG_SECONDS, _tell_of_hanging)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()  # who forks next should have no thread
+
+
+def _tell_of_hanging() -> None:
+    _log.warning(
+        "OpenCV has not answered for %g seconds and may never do: probably this process, %d, was forked after OpenCV's threads "
+        "had run, and waits for threads that do not exist here. Call im2rec() from the main process, start this process with "
+        "'spawn' instead of 'fork', or call cv2.setNumThreads(0) in the parent before it forks",
+        _HANG_SECONDS,
+        os.getpid(),
+    )
 
 
 def decode(data: bytes, color: int) -> np.ndarray:

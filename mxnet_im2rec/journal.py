@@ -31,6 +31,7 @@ if sys.platform != "win32":
     import fcntl
 
 _FORMAT = 2
+_KEPT_FIELDS = 5  # of a failure: all but its traceback
 _SUM = b', "sum": '
 _KEYS = {  # of each kind of line, by its first key
     "journal": {"journal", "settings"},
@@ -241,7 +242,7 @@ class Journal:
         """Note a checkpoint, with the failures since the last one, or, to ``replace`` what was noted, with all. Of the damaged
         images all are given, those noted before first."""
         new = list(damaged[len(self.damaged) :])
-        rows = [(each.entries, each.records, *astuple(each.failure)) for each in failures]
+        rows = [(each.entries, each.records, *astuple(each.failure)[:_KEPT_FIELDS]) for each in failures]
         line = {"checkpoint": asdict(checkpoint), "failures": rows, "all": replace}
         self._append({**line, "damaged": [(entries, *astuple(image)) for entries, image in new]} if new else line)
         self.checkpoint = checkpoint
@@ -354,14 +355,14 @@ def _checkpoint(value: Any) -> Checkpoint:
 def _kept_failures(rows: Any) -> List[KeptFailure]:
     found = []
     for row in rows if isinstance(rows, list) else [None]:
-        if not isinstance(row, list) or len(row) != 2 + len(fields(Failure)) or not all(map(_is_count, row[:2])):
+        if not isinstance(row, list) or len(row) != 2 + _KEPT_FIELDS or not all(map(_is_count, row[:2])):
             raise ValueError("a failure is none")
-        entries, records, line, index, path, stage, reason, *more = row
+        entries, records, line, index, path, stage, reason = row
         is_right = (line is None or type(line) is int) and (index is None or type(index) is int)
         is_right = is_right and isinstance(stage, str) and isinstance(reason, str)
-        if not is_right or not all(each is None or isinstance(each, str) for each in (path, *more)):
+        if not is_right or not (path is None or isinstance(path, str)):
             raise ValueError("a field of a failure has another type")
-        found.append(KeptFailure(entries, records, Failure(line, index, path, stage, reason, *more)))
+        found.append(KeptFailure(entries, records, Failure(line, index, path, stage, reason)))
     return found
 
 

@@ -12,12 +12,17 @@ from __future__ import annotations
 import ctypes
 import importlib
 import importlib.abc
+import re
 import sys
 from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
 from .errors import MXNetUnavailableError
+
+_CLOCK = re.compile(r"\[\d\d:\d\d:\d\d\] ")
+_OPERATOR = re.compile(r"(?<=Error in operator )\w+")
+_COUNTED = re.compile(r"\d+(?=_|$)")  # within a name such as hybridsequential0_resize1_fwd
 
 _REMOVED_ALIASES = {"bool": bool, "object": object, "int": int, "float": float, "complex": complex, "str": str}
 
@@ -106,10 +111,14 @@ def forget_failures() -> None:
 
 
 def explain(error: BaseException) -> str:
-    """What an error says, on one line; of MXNet's, which bring a trace of their own code along, the message alone."""
+    """What an error says, on one line; of MXNet's, which bring a trace of their own code along, the message alone.
+
+    Without the time of day and the numbers in the names of operators, so that the same failure says the same in every process.
+    """
     lines = [line.strip() for line in str(error).splitlines()]
     noise = ("Traceback (most recent call last)", 'File "', "Stack trace", "[bt]")
     text = " ".join(line for line in lines if line and not line.startswith(noise))
+    text = _OPERATOR.sub(lambda name: _COUNTED.sub("", name.group()), _CLOCK.sub("", text))
     return text[len("MXNetError: ") :] if text.startswith("MXNetError: ") else text
 
 

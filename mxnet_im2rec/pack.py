@@ -234,7 +234,7 @@ def im2rec(
         # Only now, when the workers work already, MXNet is loaded if it is not yet. For pass_through it is not needed at all.
         through_mxnet = not packer.pass_through
         with RecordWriter(rec_path, idx_path, through_mxnet, settings, resume) as writer:
-            run = _Run(pool, writer, batch_size, error_limit, failures)
+            run = _Run(pool, writer, batch_size, error_limit, failures, packer)
             with open_progress(progress, lambda: _count(list_file, failed_before)) as tell:
                 try:
                     num_resumed = run.resume(entries)
@@ -265,13 +265,20 @@ class _Run:
     """The way from entries to what is written, and to the journal that a later run goes on from."""
 
     def __init__(
-        self, pool: Any, writer: RecordWriter, batch_size: int, error_limit: Optional[int], failures: List[Failure]
+        self,
+        pool: Any,
+        writer: RecordWriter,
+        batch_size: int,
+        error_limit: Optional[int],
+        failures: List[Failure],
+        packer: Packer,
     ) -> None:
         self._pool = pool
         self._writer = writer
         self._error_limit = error_limit
         self._failures = failures
         self._damaged: List[Tuple[int, DamagedImage]] = []  # each with the number of entries before it
+        self._packer = packer
         self._num_entries = 0
         self._digest = ListDigest()
         # What is lost by a crash is what is not secured yet and what is in flight.
@@ -359,7 +366,8 @@ class _Run:
         self._failures.append(failure)
         _log.warning("failed: %s", failure)
         if self._error_limit is not None and len(self._failures) > self._error_limit:
-            raise ErrorLimitExceeded(self._failures, self._error_limit)
+            made, error = self._packer.last_error or (None, None)
+            raise ErrorLimitExceeded(self._failures, self._error_limit) from (error if made is failure else None)
 
 
 def _check_kept(writer: RecordWriter, num_records: int) -> List[int]:
@@ -434,7 +442,8 @@ def _open_pool(
     packer: Packer, num_workers: int, mp_context: Any, timeout: Optional[float]
 ) -> Union[SerialPool, ThreadPool, ProcessPool]:
     if num_workers == 0:
-        return SerialPool(InProcess(packer) if packer.is_random else packer)
+        packer.keeps_error = True
+        return SerialPool(InProcess(packer))
     if packer.pass_through:
         return ThreadPool(packer, num_workers)
     context = mp_context

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Optional, Tuple
 
 from .text import printable
@@ -27,6 +27,9 @@ class Failure:
         ``'worker'`` where the process that worked on it died, or was ended because it made no progress.
     reason : str
         What was found, and what to do about it.
+    traceback : str
+        Of an exception that a transform raised: where, from the transform on. Empty otherwise, and where the failure was read
+        from a file. Does not count when failures are compared.
     """
 
     line: Optional[int]
@@ -34,6 +37,7 @@ class Failure:
     path: Optional[str]
     stage: str
     reason: str
+    traceback: str = field(default="", compare=False, repr=False)
 
     def __str__(self) -> str:
         where = [] if self.line is None else [f"line {self.line}"]

@@ -140,6 +140,7 @@ class SourceCheck(Packer):
     def __call__(self, match: Match) -> Union[Likeness, Difference]:  # type: ignore[override]
         """How near the stored image is to its source, or what is wrong with it."""
         entry, _, offset = match
+        self.is_worn_out = False
         if self._buffer is None:
             self._buffer = map_file(self._rec_path)
         try:
@@ -153,6 +154,7 @@ class SourceCheck(Packer):
                 return Likeness(float("inf"))
             expected = self._image_of(data, entry.index)
         except (Exception, SystemExit) as error:  # of a transform too
+            self._recover(error)
             return Difference(f"its source {entry.path!r} cannot be used: {type(error).__name__}: {error}")
         try:
             check_size(record.content, self._max_pixels)

@@ -14,6 +14,7 @@ import os
 import pickle
 import random
 import struct
+import traceback
 from contextlib import ExitStack, contextmanager
 from typing import Any, Callable, Iterator, List, Optional, Tuple
 
@@ -122,6 +123,15 @@ class TransformPlan:
             assert self._pickled is not None
             self._whole, self._middle, self._tail = pickle.loads(self._pickled)
 
+    def forget_graphs(self, error: BaseException) -> None:
+        """After a failure: have hybridized Blocks make their graphs again, which keep what MXNet has found out of the bad image.
+
+        They are those of the transform, and those that the error came through, wherever a function has them from.
+        """
+        hybrid = import_mxnet().gluon.HybridBlock
+        for each in [self._whole, *(frame.f_locals.get("self") for frame, _ in traceback.walk_tb(error.__traceback__))]:
+            _forget_graphs(each, hybrid)
+
     def target_size(self, height: int, width: int) -> Optional[Tuple[int, int]]:
         """The (width, height) that the first step makes of an image; None if the plan does not begin with a resize."""
         first = self._steps[0] if self._steps else None
@@ -212,6 +222,14 @@ def _is_stored_as_it_is(result: Any, channels: Tuple[int, ...]) -> bool:
     return (
         getattr(result, "dtype", None) == np.uint8 and result.ndim == 3 and result.shape[2] in channels and 0 not in result.shape
     )
+
+
+def _forget_graphs(transform: Any, hybrid: Any) -> None:
+    if isinstance(transform, hybrid):
+        transform._clear_cached_op()
+    children = getattr(transform, "_children", None)
+    for child in children.values() if isinstance(children, dict) else ():
+        _forget_graphs(child, hybrid)
 
 
 def _contains(transform: Any, kind: type) -> bool:

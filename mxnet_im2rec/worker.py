@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import stat
 import sys
-from contextlib import contextmanager
-from typing import Callable, Iterator, Optional, Union
+import traceback
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import Callable, Iterator, Optional, Tuple, Union
 
 import cv2
 
@@ -24,6 +27,14 @@ from .report import Failure
 from .transforms import TransformPlan, generators_kept
 
 _LARGEST_FILE = 1 << 31
+_NO_MEMORY = (
+    "Failed to allocate",
+    "Insufficient memory",
+    "bad_alloc",
+    "ut of memory",
+    "annot allocate memory",
+)  # OpenCV, MXNet, ...
+_NO_FILES = (errno.EMFILE, errno.ENFILE)
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _KEPT_BYTES = -1, -3, 256 << 20  # malloc.h
 
 
@@ -46,7 +57,17 @@ class DamagedRecord(bytes):
 
 
 class Packer:
-    """Makes records of entries, or says why not. Can be pickled."""
+    """Makes records of entries, or says why not. Can be pickled.
+
+    Attributes
+    ----------
+    is_worn_out : bool
+        Whether the last entry failed because this process has no memory left, or can open no more files.
+    keeps_error : bool
+        Whether to keep ``last_error``, which holds the images of its traceback in memory.
+    last_error : (Failure, BaseException) or None
+        The last failure, and what it was made of.
+    """
 
     def __init__(
         self,
@@ -75,6 +96,8 @@ class Packer:
         self._fast_decode = bool(fast_decode)
         self._max_pixels = max_pixels
         self._strict = strict
+        self.is_worn_out = self.keeps_error = False
+        self.last_error: Optional[Tuple[Failure, BaseException]] = None
 
     @property
     def is_random(self) -> bool:
@@ -94,6 +117,7 @@ class Packer:
         passes through, to keep its place."""
         if isinstance(entry, Failure):
             return entry
+        self.is_worn_out = False
         stage = "read"
         try:
             with open(os.path.join(self._root, entry.path), "rb", opener=_open_without_waiting) as stream:
@@ -121,9 +145,19 @@ class Packer:
             stage = "pack"
             record = _pack(entry, data)
         except (Exception, SystemExit) as error:  # whatever a transform raises is this image's failure, not the run's
-            forget_failures()
-            return Failure(entry.line, entry.index, entry.path, stage, _reason(error))
+            self._recover(error)
+            failure = Failure(entry.line, entry.index, entry.path, stage, _reason(error), _traceback(error))
+            if self.keeps_error:
+                self.last_error = failure, error
+            return failure
         return record if damage is None else DamagedRecord.of(record, damage)
+
+    def _recover(self, error: BaseException) -> None:
+        """After a failure: see to it that the next image does not suffer from it, or say that it will."""
+        forget_failures()
+        if self._plan is not None:
+            self._plan.forget_graphs(error)
+        self.is_worn_out = _is_worn_out(error)
 
     def _decode(self, data: bytes) -> images.Decoded:
         if self._fast_decode and self._plan is not None:
@@ -154,13 +188,17 @@ def _keep_freed_memory() -> None:
 
 
 class InProcess:
-    """A packer's work in the calling process, which leaves the caller's random generators alone."""
+    """A packer's work in the calling process: it leaves the caller's random generators alone, and tells if OpenCV hangs."""
 
     def __init__(self, packer: Packer) -> None:
         self._packer = packer
 
     def __call__(self, entry: Union[ListEntry, Failure]) -> Union[bytes, Failure]:
-        with generators_kept():
+        with ExitStack() as stack:
+            if self._packer.is_random:
+                stack.enter_context(generators_kept())
+            if images.may_lack_threads():
+                stack.enter_context(images.telling_of_hanging())
             return self._packer(entry)
 
 
@@ -180,14 +218,33 @@ def _pack(entry: ListEntry, data: bytes) -> bytes:
     return header + data
 
 
+def _is_worn_out(error: BaseException) -> bool:
+    """Whether this says that the process has used up its memory, or its files."""
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) in _NO_FILES:
+        return True
+    return any(words in _text(error) for words in _NO_MEMORY)
+
+
+def _traceback(error: BaseException) -> str:
+    """The traceback without this package's own frames at its begin; empty where there are no others."""
+    trace: Optional[TracebackType] = error.__traceback__
+    while trace is not None and trace.tb_frame.f_globals.get("__package__") == __package__:
+        trace = trace.tb_next
+    return "" if trace is None else "".join(traceback.format_exception(type(error), error, trace))
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return _printable(explain(error))
+    except Exception:  # of a message that cannot be made: what is left to tell is its kind
+        return ""
+
+
 def _reason(error: BaseException) -> str:
     """An error as one line. Our own say it all; of others the type is part of what they say."""
     if isinstance(error, OSError) and isinstance(error.strerror, str):
         return _printable(f"{error.strerror}: {error.filename!r}" if error.filename else error.strerror)
-    try:
-        text = _printable(explain(error)[:500])
-    except Exception:  # of a message that cannot be made: what is left to tell is its kind
-        text = ""
+    text = _text(error)[:500]
     if isinstance(error, ValueError) and type(error).__module__.startswith("mxnet_im2rec"):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -17,6 +17,7 @@ import re
 import shlex
 import signal
 import sys
+import textwrap
 import time
 import traceback
 import unicodedata
@@ -261,7 +262,7 @@ def verbosity_options(function: Callable[..., Any]) -> Callable[..., Any]:
     def quieter(ctx: click.Context, param: click.Parameter, value: int) -> None:
         ctx.meta[_VERBOSITY] = ctx.meta.get(_VERBOSITY, 0) - value
 
-    more = "Say more; -vv also shows where an error comes from."
+    more = "Say more: where a transform failed, for one; -vv also shows where an error that ends the command comes from."
     less = "Say nothing but the result and what ends the command."
     function = click.option("-q", "--quiet", count=True, expose_value=False, callback=quieter, help=less)(function)
     return click.option("-v", "--verbose", count=True, expose_value=False, callback=louder, help=more)(function)
@@ -420,6 +421,8 @@ class _LogLines(logging.Handler):
         args = record.args if isinstance(record.args, tuple) else ()
         if args and isinstance(args[0], Failure):
             tell(describe_failure(args[0], self._list_name))
+            if verbosity() > 0 and args[0].traceback:
+                tell(textwrap.indent(args[0].traceback.rstrip(), "  "))
         elif args and isinstance(args[0], DamagedImage):
             tell(describe_damage(args[0], self._list_name))
         else:
