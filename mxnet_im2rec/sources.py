@@ -12,11 +12,12 @@ import numpy as np
 
 from . import images
 from .errors import RecordFormatError
+from .filebuffer import FileBuffer
 from .findings import Findings, Tally
 from .listfile import Entries, ListEntry
-from .reader import Record, read_one
+from .reader import Record, read_header, read_one
 from .report import Failure
-from .structure import Structure, map_file
+from .structure import Structure
 from .transforms import generators_kept
 from .worker import Packer
 
@@ -33,14 +34,14 @@ Match = Tuple[ListEntry, int, int]
 """An entry, and the position and the offset of its record."""
 
 
-def match_list(entries: Entries, buffer: memoryview, path: str, structure: Structure, findings: Findings) -> Iterator[Match]:
+def match_list(entries: Entries, buffer: FileBuffer, path: str, structure: Structure, findings: Findings) -> Iterator[Match]:
     """Find each entry's record, and compare the labels; what is wrong is told at the end.
 
     Parameters
     ----------
     entries : iterator of ListEntry or Failure
         The list; it is streamed.
-    buffer, path : memoryview, str
+    buffer, path : FileBuffer, str
         The .rec.
     structure : Structure
         What it holds.
@@ -74,7 +75,11 @@ def match_list(entries: Entries, buffer: memoryview, path: str, structure: Struc
             moved.add(f"{_name(entry)} comes later in the list than entries whose records follow", position, entry.index)
         expected = max(expected, position + 1)
         offset = int(structure.offsets[position])
-        labels = read_one(buffer, offset, path).labels
+        try:
+            labels = read_header(buffer, offset, path)[0].labels
+        except (RecordFormatError, OSError) as error:  # it changed meanwhile, or cannot be read
+            relabelled.add(f"the labels of {_name(entry)} cannot be compared: {error}", position, entry.index)
+            continue
         if not np.array_equal(labels, np.array(entry.labels, np.float32)):
             what = f"expected {_shown(np.array(entry.labels, np.float32))}, found {_shown(labels)}"
             relabelled.add(f"the labels of {_name(entry)}: {what}", position, entry.index)
@@ -118,7 +123,7 @@ class SourceCheck(Packer):
             root=root, transformations=transformations, encoding=".png", quality=3, pass_through=False, **options
         )  # encoding and quality do not matter: nothing is encoded
         self._rec_path = rec_path
-        self._buffer: Optional[memoryview] = None
+        self._buffer: Optional[FileBuffer] = None
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_buffer": None}
@@ -126,11 +131,11 @@ class SourceCheck(Packer):
     def __call__(self, match: Match) -> Union[float, Difference]:  # type: ignore[override]
         """The PSNR of the stored image in dB, or what is wrong with it."""
         entry, _, offset = match
-        if self._buffer is None:
-            self._buffer = map_file(self._rec_path)
         try:
+            if self._buffer is None:
+                self._buffer = FileBuffer(self._rec_path)
             record = read_one(self._buffer, offset, self._rec_path)
-        except RecordFormatError as error:  # it changed meanwhile
+        except (RecordFormatError, OSError) as error:  # it changed meanwhile, or cannot be read
             return Difference(str(error))
         try:
             with open(os.path.join(self._root, entry.path), "rb") as stream:
@@ -157,7 +162,7 @@ class SourceCheck(Packer):
 
 def _compare(expected: np.ndarray, record: Record) -> Union[float, Difference]:
     """The PSNR in dB of a record's image, or what differs that must not."""
-    content = bytes(record.content)
+    content = record.content
     stored = np.atleast_3d(images.decode(content, -1))
     expected = np.atleast_3d(expected)
     is_lossless = content.startswith(b"\x89PNG")

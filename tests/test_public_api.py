@@ -20,7 +20,7 @@ MODULES = sorted(name for name in SOURCES if not name.endswith("__init__"))
 
 # Lower rooms know nothing of higher ones, nor of their neighbours.
 FLOORS = [
-    {"errors", "report", "header", "cpus", "progress"},
+    {"errors", "report", "header", "cpus", "progress", "filebuffer"},
     {"framing", "imagefile", "listfile", "mxnet_compat", "parallel", "findings", "journal", "arguments"},
     {"images", "listcheck", "listmaker", "native", "writer", "failures", "fingerprint"},
     {"reader", "transforms"},
