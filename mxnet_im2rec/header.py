@@ -62,12 +62,15 @@ class Header(NamedTuple):
         0: the label is the header's own; n: n labels follow the header.
     size : int
         How many bytes all of it takes.
+    id2 : int
+        The second id, which nobody uses; 0.
     """
 
     index: int  # type: ignore[assignment]  # in the place of tuple.index
     labels: np.ndarray
     flag: int
     size: int
+    id2: int
 
 
 def unpack_header(payload: Union[bytes, memoryview]) -> Header:
@@ -86,15 +89,15 @@ def unpack_header(payload: Union[bytes, memoryview]) -> Header:
     Examples
     --------
     >>> unpack_header(pack_header(7, [1.0, 2.5]))
-    Header(index=7, labels=array([1. , 2.5], dtype=float32), flag=2, size=32)
+    Header(index=7, labels=array([1. , 2.5], dtype=float32), flag=2, size=32, id2=0)
     """
     if len(payload) < _HEADER.size:
         raise ValueError(f"a header of {_HEADER.size} bytes", f"a record of {len(payload)} bytes")
-    flag, label, index, _ = _HEADER.unpack_from(payload)
+    flag, label, index, id2 = _HEADER.unpack_from(payload)
     if flag == 0:
-        return Header(index, np.array([label], np.float32), 0, _HEADER.size)
+        return Header(index, np.array([label], np.float32), 0, _HEADER.size, id2)
     size = _HEADER.size + 4 * flag
     if size > len(payload):
         raise ValueError(f"{flag:,} labels of 4 bytes behind the header", f"a record of {len(payload):,} bytes")
     labels = np.frombuffer(payload, "<f4", flag, _HEADER.size).astype(np.float32)
-    return Header(index, labels, flag, size)
+    return Header(index, labels, flag, size, id2)

@@ -27,10 +27,10 @@ import numpy as np
 from . import imagefile
 from .cpus import usable_cpus
 from .errors import ImageError, MXNetUnavailableError
+from .filebuffer import FileBuffer
 from .mxnet_compat import explain, import_mxnet
 from .reader import Record, read_one, scan
 from .remarks import tells_of_damage
-from .structure import map_file
 
 _BATCH_BYTES, _BATCH_RECORDS = 32 << 20, 128
 _PROGRESS_SECONDS = 1.0
@@ -92,7 +92,7 @@ class Readback:
         self._request = request
         self._tell = tell
         self._told = 0.0
-        self._buffer = map_file(request.rec)
+        self._buffer = FileBuffer(request.rec)
         self._offsets: List[int] = []
         self._labels: List[np.ndarray] = []
         self._looked_at: Optional[np.ndarray] = None
@@ -105,9 +105,9 @@ class Readback:
 
     def run(self) -> None:
         """Look at every image, then read all of them through ImageRecordIter."""
-        for record in scan(self._buffer, self._request.rec):
-            self._offsets.append(record.offset)
-            self._labels.append(record.labels)
+        for offset, header, _ in scan(self._buffer, self._request.rec):
+            self._offsets.append(offset)
+            self._labels.append(header.labels)
         count = len(self._offsets)
         self._looked_at = np.ones(count, bool)
         if self._request.sample is not None and self._request.sample < count:
@@ -172,7 +172,7 @@ class Readback:
         return height, width
 
     def _look(self, position: int) -> _Image:
-        content = bytes(self._record(position).content)
+        content = self._record(position).content
         if not content:  # a header of its own
             return _Image(None, False, None)
         fault = None
@@ -238,7 +238,7 @@ class Readback:
             return
         pixels = data.asnumpy()
         expected = threads.map(
-            lambda position: _crop(self._decode(position, bytes(self._record(position).content), data_shape[0]), data_shape),
+            lambda position: _crop(self._decode(position, self._record(position).content, data_shape[0]), data_shape),
             positions,
         )
         for position, image in zip(positions, expected):
@@ -269,7 +269,7 @@ class Readback:
         harmless = []
         for number, position in enumerate(sorted(set(self._suspects) - self._faulty)):
             self._progress(2 * len(self._offsets) + number)
-            said = _words_of_libjpeg(bytes(self._record(position).content))
+            said = _words_of_libjpeg(self._record(position).content)
             if not tells_of_damage(said):
                 harmless += [f"record {position:,}: {said}"] if said else []
             else:

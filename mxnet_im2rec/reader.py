@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a .rec and its .idx: random access and scan by mmap. Needs no MXNet, changes nothing.
+"""Reads a .rec and its .idx: random access and scan. Needs no MXNet, changes nothing.
 
 What is read is checked as it is read: damage raises RecordFormatError, whatever it is, and never allocates more than the file
 holds. The error names the file that is at fault, and says what mends it.
@@ -8,23 +8,24 @@ holds. The error names the file that is at fault, and says what mends it.
 
 from __future__ import annotations
 
-import mmap
 import operator
 import os
+from array import array
 from dataclasses import dataclass, field
 from typing import Any, Iterator, List, Optional, Tuple, Union, overload
 
 import numpy as np
 
 from .errors import ImageError, RecordFormatError
-from .framing import MAGIC_BYTES, read_record
-from .header import MAX_INDEX, unpack_header
+from .filebuffer import FileBuffer
+from .framing import MAGIC_BYTES, read_frame, read_record
+from .header import MAX_INDEX, Header, unpack_header
 from .imagefile import MAX_PIXELS, check_size
 
 
 @dataclass(frozen=True)
 class Record:
-    """One record of a :class:`RecordFile`. It can be pickled, with a copy of its content.
+    """One record of a :class:`RecordFile`. It can be pickled.
 
     Attributes
     ----------
@@ -32,9 +33,9 @@ class Record:
         The image's id, from the record's header.
     labels : numpy.ndarray
         (n,) float32.
-    content : bytes-like
-        The image file's bytes; a view of the .rec's memory unless the record was split because it holds RecordIO's magic. Empty
-        for records that are headers of their own, as InsightFace has them.
+    content : bytes
+        The image file's bytes, a copy: it stays when the .rec is closed, or changed. Empty for records that are headers of their
+        own, as InsightFace has them.
     offset : int
         Where the record begins in the .rec.
     flag : int
@@ -45,7 +46,7 @@ class Record:
 
     index: int
     labels: np.ndarray = field(compare=False)
-    content: Union[bytes, memoryview] = field(repr=False)
+    content: bytes = field(repr=False)
     offset: int
     flag: int
     next_offset: int = field(repr=False)
@@ -78,10 +79,7 @@ class Record:
         if not len(self.content):
             raise ImageError(f"the record at byte {self.offset:,} (index {self.index}) has no image")
         check_size(self.content, max_pixels)
-        return images.to_rgb(images.decode(bytes(self.content), color))
-
-    def __reduce__(self) -> Tuple[Any, Tuple]:
-        return Record, (self.index, self.labels, bytes(self.content), self.offset, self.flag, self.next_offset)
+        return images.to_rgb(images.decode(self.content, color))
 
 
 class RecordFile:
@@ -104,9 +102,10 @@ class RecordFile:
     Raises
     ------
     OSError
-        If a file cannot be opened.
+        If a file cannot be opened, or, then and whenever a record is read, if the disk cannot read it or the .rec has become
+        shorter. It names the file and the range of bytes.
     RecordFormatError
-        If the .idx cannot be read or does not belong to the .rec, or if the .rec is found to be damaged. Its ``path`` is the file
+        If the .idx is damaged or does not belong to the .rec, or if the .rec is found to be damaged. Its ``path`` is the file
         that is at fault, its message says what mends it.
 
     Examples
@@ -121,10 +120,8 @@ class RecordFile:
             beside = idx_beside(self.rec_path)
             idx_path = beside if os.path.exists(beside) else None
         self.idx_path = None if idx_path is None else os.path.abspath(os.fsdecode(idx_path))
-        with open(self.rec_path, "rb") as stream:
-            self._size = os.fstat(stream.fileno()).st_size
-            self._map: Any = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if self._size else b""
-        self._buffer = memoryview(self._map)
+        self._buffer = FileBuffer(self.rec_path)
+        self._size = len(self._buffer)
         self._is_closed = False
         self._by_key: Optional[np.ndarray] = None  # positions in the order of the keys, made when it is needed
         try:
@@ -141,12 +138,14 @@ class RecordFile:
         self._keys.flags.writeable = False
 
     def _scan(self) -> None:
+        keys, offsets = array("Q"), array("q")
         try:
-            found = [(record.index, record.offset) for record in scan(self._buffer, self.rec_path)]
+            for offset, header, _ in scan(self._buffer, self.rec_path):
+                keys.append(header.index)
+                offsets.append(offset)
         except RecordFormatError as error:
             raise damaged_rec(error) from None
-        self._keys = np.array([key for key, _ in found], np.uint64)
-        self._offsets = np.array([offset for _, offset in found], np.int64)
+        self._keys, self._offsets = np.array(keys, np.uint64), np.array(offsets, np.int64)
 
     def _check_index(self) -> None:
         """What tells an .idx that is wrong, or a .rec that was cut off, without reading all of the .rec."""
@@ -326,15 +325,9 @@ class RecordFile:
         return None if place < 0 or int(self._keys[by_key[place]]) != index else int(by_key[place])
 
     def close(self) -> None:
-        """Give the memory back; views of records that are still in use keep theirs."""
+        """Close the file; records that were read keep their content."""
         self._is_closed = True
-        self._buffer.release()
-        if isinstance(self._map, mmap.mmap):
-            try:
-                self._map.close()
-            except BufferError:  # a record's content is in use: it goes with that
-                self._map = b""
-        self._buffer = memoryview(b"")
+        self._buffer.close()
 
     def __enter__(self) -> RecordFile:
         self._check_open()
@@ -356,24 +349,42 @@ def idx_beside(rec_path: str) -> str:
     return os.path.splitext(rec_path)[0] + ".idx"
 
 
-def read_one(buffer: memoryview, offset: int, path: str) -> Record:
+def read_one(buffer: FileBuffer, offset: int, path: str) -> Record:
     """The record that begins at an offset; RecordFormatError if there is no whole one."""
     payload, following = read_record(buffer, offset, path)
+    header = _unpack(payload, offset, path)
+    return Record(header.index, header.labels, bytes(payload[header.size :]), offset, header.flag, following)
+
+
+def read_header(buffer: FileBuffer, offset: int, path: str) -> Tuple[Header, int, int]:
+    """The header of the record that begins at an offset, the size of its payload, and where the next record begins.
+
+    RecordFormatError if there is no whole record. Of the payload no more than the header is read, unless the record was split.
+    """
+    cflag, end, following = read_frame(buffer, offset, path)
+    if cflag:
+        payload, following = read_record(buffer, offset, path)
+        return _unpack(payload, offset, path), len(payload), following
+    start = offset + 8
+    flag = int.from_bytes(buffer[start : min(end, start + 4)], "little")
+    return _unpack(buffer[start : min(end, start + 24 + 4 * flag)], offset, path), end - start, following
+
+
+def _unpack(payload: Union[bytes, memoryview], offset: int, path: str) -> Header:
     try:
-        header = unpack_header(payload)
+        return unpack_header(payload)
     except ValueError as error:
         expected, found = error.args
         raise RecordFormatError(path, offset + 8, expected, found) from None
-    return Record(header.index, header.labels, payload[header.size :], offset, header.flag, following)
 
 
-def scan(buffer: memoryview, path: str) -> Iterator[Record]:
-    """Every record of a .rec, from its first byte to its last."""
+def scan(buffer: FileBuffer, path: str) -> Iterator[Tuple[int, Header, int]]:
+    """Where each record of a .rec begins, from its first byte to its last, its header, and where the next one begins."""
     offset = 0
     while offset < len(buffer):
-        record = read_one(buffer, offset, path)
-        yield record
-        offset = record.next_offset
+        header, _, following = read_header(buffer, offset, path)
+        yield offset, header, following
+        offset = following
 
 
 def read_index(idx_path: str) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:

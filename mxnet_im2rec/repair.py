@@ -5,19 +5,19 @@
 from __future__ import annotations
 
 import errno
-import mmap
 import os
 import shutil
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import BinaryIO, Dict, Iterator, List, Optional, TextIO, Tuple, Union
+from typing import Dict, Iterator, List, Optional, TextIO, Tuple, Union
 
 import numpy as np
 
 from . import imagefile
 from .errors import EmptyDatasetError, ImageError, RecordFormatError
-from .framing import MAGIC_BYTES, find_magic, find_record, read_frame, read_record
+from .filebuffer import FileBuffer, UnreadableError
+from .framing import MAGIC_BYTES, find_magic, find_record, read_frames, read_record
 from .header import unpack_header
 from .reader import Record, RecordFile, damaged_rec, idx_beside, scan
 from .report import format_bytes
@@ -76,8 +76,8 @@ def build_index(rec_path: _Path, idx_path: Optional[_Path] = None) -> str:
         raise FileNotFoundError(errno.ENOENT, "there is no such folder for the .idx; make it first", os.path.dirname(idx_path))
     partial = f"{idx_path}.{uuid.uuid4().hex[:8]}.partial"
     try:
-        with open(rec_path, "rb") as stream, _mapped(stream) as buffer, open(partial, "w", encoding="ascii") as index:
-            index.writelines(f"{record.index}\t{record.offset}\n" for record in scan(buffer, rec_path))
+        with FileBuffer(rec_path) as buffer, open(partial, "w", encoding="ascii") as index:
+            index.writelines(f"{header.index}\t{offset}\n" for offset, header, _ in scan(buffer, rec_path))
         os.replace(partial, idx_path)
     except RecordFormatError as error:
         raise damaged_rec(error) from None
@@ -85,21 +85,6 @@ def build_index(rec_path: _Path, idx_path: Optional[_Path] = None) -> str:
         with suppress(FileNotFoundError):  # it has been put in place
             os.unlink(partial)
     return idx_path
-
-
-class _mapped:  # noqa: N801  # used as a function
-    """The whole of an open file as a memoryview."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        size = os.fstat(stream.fileno()).st_size
-        self._map = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if size else None
-        self._view = memoryview(self._map or b"")
-
-    def __enter__(self) -> memoryview:
-        return self._view
-
-    def __exit__(self, *exception: object) -> None:
-        self._view = memoryview(b"")  # the memory goes with the last view of it
 
 
 @dataclass(frozen=True)
@@ -111,7 +96,7 @@ class LostRange:
     start, end : int
         The first byte, and the one behind the last.
     reason : str
-        What was found.
+        What was found; where the disk cannot read, the bytes that it cannot read and the system's words.
     """
 
     start: int
@@ -155,7 +140,8 @@ def salvage(rec_path: _Path, output_path: _Path) -> SalvageReport:
     """Save every record of a damaged .rec that is still whole into a new dataset.
 
     A record is whole if its frame is, if no other frame begins within it, and if another one or the end of the file follows; or,
-    where what follows is damaged, if it holds an image that is whole. Bytes that changed within an image cannot be told.
+    where what follows is damaged, if it holds an image that is whole. Bytes that changed within an image cannot be told. What the
+    disk cannot read is tried page by page, and costs the records that it touches alone.
 
     Parameters
     ----------
@@ -187,7 +173,7 @@ def salvage(rec_path: _Path, output_path: _Path) -> SalvageReport:
         raise ValueError(f"the output {prefix + '.rec'!r} is the damaged file itself; give another one")
     lost: List[LostRange] = []
     count = 0
-    with open(rec_path, "rb") as stream, _mapped(stream) as buffer:
+    with FileBuffer(rec_path) as buffer:
         writer = RecordWriter(prefix + ".rec", prefix + ".idx", through_mxnet=False)
         with writer:
             for index, payload in _whole_records(buffer, rec_path, lost):
@@ -198,43 +184,61 @@ def salvage(rec_path: _Path, output_path: _Path) -> SalvageReport:
     return SalvageReport(writer.rec_path, writer.idx_path, count, writer.num_bytes, tuple(lost))
 
 
-def _whole_records(buffer: memoryview, path: str, lost: List[LostRange]) -> Iterator[Tuple[int, Union[bytes, memoryview]]]:
-    """The whole records' indices and payloads; what lies between is added to `lost`."""
+def _whole_records(buffer: FileBuffer, path: str, lost: List[LostRange]) -> Iterator[Tuple[int, Union[bytes, memoryview]]]:
+    """The whole records' indices and payloads; what lies between is added to `lost`.
+
+    Whatever the bytes are, each is looked at a few times at most: a payload is read only when no magic is in the middle of a
+    frame, so that no record begins within one that is given up later.
+    """
     offset = 0
     while offset < len(buffer):
         try:
-            payload, following = read_record(buffer, offset, path)
+            following = _check_frames(buffer, offset, path)
+            payload, _ = read_record(buffer, offset, path)
             header = unpack_header(payload)
-            _check_extent(buffer, offset, following, payload[header.size :], path)
-        except ValueError as error:  # RecordFormatError is one, and unpack_header's
+            _check_end(buffer, offset, following, payload[header.size :], path)
+        except UnreadableError as error:
+            unreadable = buffer.pass_over(error)
+            following = unreadable.end
+            _add_lost(lost, offset, following, str(unreadable.strerror), is_new=True)
+        except RecordFormatError as error:
             following = find_record(buffer, offset + 4)
-            _add_lost(lost, offset, following, error)
+            _add_lost(lost, offset, following, str(error))
+        except ValueError as error:  # unpack_header's
+            following = find_record(buffer, offset + 4)
+            _add_lost(lost, offset, following, f"expected {error.args[0]}, found {error.args[1]}")
         else:
             yield header.index, payload
         offset = following
 
 
-def _check_extent(buffer: memoryview, offset: int, following: int, content: Union[bytes, memoryview], path: str) -> None:
-    """Make sure that a length is not one that damage has changed: within a payload no magic stands at a multiple of 4."""
-    start = offset
-    while start < following:
-        _, _, after = read_frame(buffer, start, path)
-        if find_magic(buffer, start + 8, after) is not None:
+def _check_frames(buffer: FileBuffer, offset: int, path: str) -> int:
+    """Where the record's frames end. None has a length that damage has changed: no magic stands in it at a multiple of 4."""
+    for start, _, following, _ in read_frames(buffer, offset, path):
+        if find_magic(buffer, start + 8, following) is not None:
             raise RecordFormatError(path, start + 4, "a length that ends before the next frame", "frames within the payload")
-        start = after
-    if not MAGIC_BYTES.startswith(bytes(buffer[following : following + 4])):  # nothing is left, or less than 4 bytes, or a frame
-        data = bytes(content)
-        if imagefile.sniff(data) not in ("JPEG", "PNG"):
-            raise RecordFormatError(path, offset + 4, "a length up to the next frame", "no frame there")
-        try:
-            imagefile.check_whole(data)
-        except ImageError as error:
-            raise RecordFormatError(path, offset + 4, "a length up to the next frame", f"none there, and {error}") from None
+    return following
 
 
-def _add_lost(lost: List[LostRange], start: int, end: int, error: ValueError) -> None:
-    reason = str(error) if isinstance(error, RecordFormatError) else f"expected {error.args[0]}, found {error.args[1]}"
-    if lost and lost[-1].end == start:
+def _check_end(buffer: FileBuffer, offset: int, following: int, content: Union[bytes, memoryview], path: str) -> None:
+    """Make sure that a frame follows the record, or nothing, or less than 4 bytes; else it must hold a whole image."""
+    try:
+        if MAGIC_BYTES.startswith(bytes(buffer[following : following + 4])):
+            return
+    except UnreadableError:  # which says nothing of this record
+        pass
+    data = bytes(content)
+    if imagefile.sniff(data) not in ("JPEG", "PNG"):
+        raise RecordFormatError(path, offset + 4, "a length up to the next frame", "no frame there")
+    try:
+        imagefile.check_whole(data)
+    except ImageError as error:
+        raise RecordFormatError(path, offset + 4, "a length up to the next frame", f"none there, and {error}") from None
+
+
+def _add_lost(lost: List[LostRange], start: int, end: int, reason: str, is_new: bool = False) -> None:
+    """Add a range, as a part of the one before where it goes on with that, unless it has to be a new one."""
+    if not is_new and lost and lost[-1].end == start:
         lost[-1] = LostRange(lost[-1].start, end, lost[-1].reason)
     else:
         lost.append(LostRange(start, end, reason))

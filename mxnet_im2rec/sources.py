@@ -13,13 +13,14 @@ import numpy as np
 
 from . import images
 from .errors import RecordFormatError
+from .filebuffer import FileBuffer
 from .findings import Findings, Tally
 from .imagefile import check_size
 from .listfile import Entries, ListEntry
-from .reader import Record, read_one
+from .reader import Record, read_header, read_one
 from .remarks import listen_to
 from .report import Failure
-from .structure import Structure, map_file
+from .structure import Structure
 from .transforms import generators_kept
 from .worker import Packer
 
@@ -39,14 +40,14 @@ Match = Tuple[ListEntry, int, int]
 """An entry, and the position and the offset of its record."""
 
 
-def match_list(entries: Entries, buffer: memoryview, path: str, structure: Structure, findings: Findings) -> Iterator[Match]:
+def match_list(entries: Entries, buffer: FileBuffer, path: str, structure: Structure, findings: Findings) -> Iterator[Match]:
     """Find each entry's record, and compare the labels; what is wrong is told at the end.
 
     Parameters
     ----------
     entries : iterator of ListEntry or Failure
         The list; it is streamed.
-    buffer, path : memoryview, str
+    buffer, path : FileBuffer, str
         The .rec.
     structure : Structure
         What it holds.
@@ -80,7 +81,11 @@ def match_list(entries: Entries, buffer: memoryview, path: str, structure: Struc
             moved.add(f"{_name(entry)} comes later in the list than entries whose records follow", position, entry.index)
         expected = max(expected, position + 1)
         offset = int(structure.offsets[position])
-        labels = read_one(buffer, offset, path).labels
+        try:
+            labels = read_header(buffer, offset, path)[0].labels
+        except (RecordFormatError, OSError) as error:  # it changed meanwhile, or cannot be read
+            relabelled.add(f"the labels of {_name(entry)} cannot be compared: {error}", position, entry.index)
+            continue
         if not np.array_equal(labels, np.array(entry.labels, np.float32)):
             what = f"expected {_shown(np.array(entry.labels, np.float32))}, found {_shown(labels)}"
             relabelled.add(f"the labels of {_name(entry)}: {what}", position, entry.index)
@@ -132,7 +137,7 @@ class SourceCheck(Packer):
             root=root, transformations=transformations, encoding=".png", quality=3, pass_through=False, **options
         )  # encoding and quality do not matter: nothing is encoded
         self._rec_path = rec_path
-        self._buffer: Optional[memoryview] = None
+        self._buffer: Optional[FileBuffer] = None
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_buffer": None}
@@ -141,11 +146,11 @@ class SourceCheck(Packer):
         """How near the stored image is to its source, or what is wrong with it."""
         entry, _, offset = match
         self.is_worn_out = False
-        if self._buffer is None:
-            self._buffer = map_file(self._rec_path)
         try:
+            if self._buffer is None:
+                self._buffer = FileBuffer(self._rec_path)
             record = read_one(self._buffer, offset, self._rec_path)
-        except RecordFormatError as error:  # it changed meanwhile
+        except (RecordFormatError, OSError) as error:  # it changed meanwhile, or cannot be read
             return Difference(str(error))
         try:
             with open(os.path.join(self._root, entry.path), "rb") as stream:
@@ -181,7 +186,7 @@ def _compare(expected: np.ndarray, record: Record) -> Union[Likeness, Difference
     the pixels are compared with those of the JPEG that is made here: it is a problem if some columns or rows are further off than
     the others, and a note if the whole image is a little off. Other JPEGs are compared with the source alone.
     """
-    content = bytes(record.content)
+    content = record.content
     stored = np.atleast_3d(listen_to(images.decode, content, -1)[0])
     expected = np.atleast_3d(expected)
     is_lossless = content.startswith(b"\x89PNG")

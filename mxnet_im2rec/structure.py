@@ -7,22 +7,20 @@ Whatever the bytes are, what is wrong with them becomes a problem among the find
 
 from __future__ import annotations
 
-import mmap
 import os
-import struct
 from array import array
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Set, Tuple, Union
+from typing import Dict, List, Optional, Set, Tuple
 
 import numpy as np
 
 from .errors import RecordFormatError
+from .filebuffer import FileBuffer, UnreadableError
 from .findings import Findings, Tally
-from .framing import MAGIC, find_magic, find_record, read_frame, read_record
-from .header import MAX_INDEX, Header, unpack_header
+from .framing import MAGIC_BYTES, find_magic, find_record, read_frames
+from .header import MAX_INDEX
+from .reader import read_header
 
-_HEAD = struct.Struct("<II")
-_ID2 = struct.Struct("<16xQ")
 _MOST_PLACES = 20  # that are told one by one, where a .rec is damaged; more become one line
 _EXACT_FLOAT32 = 2**24  # header records hold ids as labels: those above may be rounded
 _SALVAGE = "mxnet_im2rec.salvage() saves the whole records"
@@ -59,20 +57,12 @@ class Structure:
     cut_at: Optional[int]
 
 
-def map_file(path: str) -> memoryview:
-    """A file's bytes, read-only. The mapping goes when the last view of it does."""
-    with open(path, "rb") as stream:
-        if not os.fstat(stream.fileno()).st_size:
-            return memoryview(b"")
-        return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
-
-
-def check_structure(buffer: memoryview, path: str, findings: Findings) -> Structure:
+def check_structure(buffer: FileBuffer, path: str, findings: Findings) -> Structure:
     """Look at every frame, its padding, the header and the number of labels.
 
     Parameters
     ----------
-    buffer : memoryview
+    buffer : FileBuffer
         A whole .rec.
     path : str
         What the .rec is called.
@@ -92,14 +82,19 @@ def check_structure(buffer: memoryview, path: str, findings: Findings) -> Struct
     while offset < len(buffer):
         position = len(ids)
         try:
-            payload, following = read_record(buffer, offset, path)
-            stray = _check_frames(buffer, offset, following, path, position, damage)
+            following, stray = _check_frames(buffer, offset, path, position, damage)
             if stray is not None:
                 is_whole = False
-                if not _is_magic(buffer, following):  # the length is what is damaged: what it covers is not this record's
+                if following is None:  # a length is what is damaged: what it covers is not this record's
                     offset = find_record(buffer, stray)
                     continue
-            header = _unpack(payload, offset, path)
+            header, size, following = read_header(buffer, offset, path)
+        except UnreadableError as error:
+            is_whole = False
+            unreadable = buffer.pass_over(error)
+            damage.add(f"{unreadable.strerror}; lost from byte {offset:,} on")
+            offset = unreadable.end
+            continue
         except RecordFormatError as error:
             is_whole = False
             following = find_record(buffer, offset + 4)
@@ -112,11 +107,10 @@ def check_structure(buffer: memoryview, path: str, findings: Findings) -> Struct
                 cut_at = offset
             offset = following
             continue
-        (id2,) = _ID2.unpack_from(payload)
-        if id2:
-            what = f"byte {offset + 24:,}: expected 0 as the header's second id, found {id2}"
+        if header.id2:
+            what = f"byte {offset + 24:,}: expected 0 as the header's second id, found {header.id2}"
             damage.add(what, position, header.index)
-        if len(payload) == header.size:
+        if size == header.size:
             (empties if header.flag else bare).append(position)
             if header.flag and header.index == 0 and header_record is None:
                 header_record = position
@@ -228,33 +222,29 @@ def _what_is_wrong(labels: np.ndarray, header: int, width: int) -> str:
     return ""
 
 
-def _unpack(payload: Union[bytes, memoryview], offset: int, path: str) -> Header:
-    try:
-        return unpack_header(payload)
-    except ValueError as error:
-        expected, found = error.args
-        raise RecordFormatError(path, offset + 8, expected, found) from None
+def _check_frames(
+    buffer: FileBuffer, offset: int, path: str, position: int, damage: Tally
+) -> Tuple[Optional[int], Optional[int]]:
+    """Look at the padding of a record's frames, and for a magic in the middle of one.
 
-
-def _check_frames(buffer: memoryview, start: int, end: int, path: str, position: int, damage: Tally) -> Optional[int]:
-    """Look at a record's padding, and for a magic that does not begin one of its frames; gives where the first of those is."""
-    offset = start
-    stray = None
-    while offset < end and stray is None:
-        _, payload_end, following = read_frame(buffer, offset, path)
+    Gives where the record ends, and where the first such magic is. The end is None where that magic tells that a length is
+    damaged: it is not in the last frame, or no frame follows. The frames behind it are not looked at then: many records may seem
+    to begin before one chain of frames, and each frame is to be looked at once.
+    """
+    for start, payload_end, following, is_last in read_frames(buffer, offset, path):
         padding = bytes(buffer[payload_end:following])
         if any(padding):
             damage.add(f"byte {payload_end:,}: expected zeros as padding, found {padding.hex(' ')}", position)
-        stray = find_magic(buffer, offset + 8, following)
-        offset = following
-    if stray is not None:
-        what = "either the record's length is damaged, or it was not split there as RecordIO asks"
-        damage.add(f"byte {stray:,}: found the magic in the middle of a frame; {what}", position)
-    return stray
+        stray = find_magic(buffer, start + 8, following)
+        if stray is not None:
+            what = "either the record's length is damaged, or it was not split there as RecordIO asks"
+            damage.add(f"byte {stray:,}: found the magic in the middle of a frame; {what}", position)
+            return (following if is_last and _is_magic(buffer, following) else None), stray
+    return following, None
 
 
-def _is_magic(buffer: memoryview, offset: int) -> bool:
-    return offset == len(buffer) or (offset + 8 <= len(buffer) and _HEAD.unpack_from(buffer, offset)[0] == MAGIC)
+def _is_magic(buffer: FileBuffer, offset: int) -> bool:
+    return offset == len(buffer) or (offset + 8 <= len(buffer) and bytes(buffer[offset : offset + 4]) == MAGIC_BYTES)
 
 
 def check_index(idx_path: str, structure: Structure, findings: Findings) -> bool:

@@ -26,6 +26,7 @@ import numpy as np
 
 from . import arguments
 from .errors import WorkerDiedError
+from .filebuffer import FileBuffer
 from .findings import Findings, VerifyReport
 from .imagefile import MAX_PIXELS
 from .listfile import ListEntry, read_list
@@ -33,7 +34,7 @@ from .parallel import ProcessPool, SerialPool, ordered_map
 from .progress import Progress, Tell, open_progress
 from .reader import idx_beside
 from .sources import OTHER_ARGUMENTS, Difference, Likeness, Match, SourceCheck, match_list
-from .structure import Structure, check_index, check_structure, map_file
+from .structure import Structure, check_index, check_structure
 from .worker import starting_workers
 
 _SAMPLE = 64  # records whose pixels are compared with pixels='sample'
@@ -158,7 +159,7 @@ def verify(
         check = SourceCheck(path, root, transformations, **options)
 
     findings = Findings()
-    buffer = map_file(path)
+    buffer = FileBuffer(path)
     structure = check_structure(buffer, path, findings)
     is_indexed = check_index(index, structure, findings)
     stumbling = sorted({character for name in (path, index) for character in name if character in _READERS_STUMBLE_ON})

@@ -203,8 +203,8 @@ def test_any_bytes_are_records_or_an_error(data, offset):
     assert min(offset, len(data)) <= soon(find_record, buffer, offset) <= max(len(data), offset)
     records = []
     outcome(RecordFormatError, lambda: records.extend(scan(buffer, "a.rec")))
-    assert sum(24 + len(record.content) + 4 * record.flag for record in records) <= len(data)
-    assert [record.offset for record in records[1:]] == [record.next_offset for record in records[:-1]]
+    assert sum(header.size for _, header, _ in records) <= len(data)
+    assert [offset for offset, _, _ in records[1:]] == [following for _, _, following in records[:-1]]
 
 
 @pytest.mark.parametrize("middle", [b"", b"abcd" * 1000])

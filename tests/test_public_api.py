@@ -21,7 +21,7 @@ MODULES = sorted(name for name in SOURCES if not name.endswith("__init__"))
 # Lower rooms know nothing of higher ones, nor of their neighbours.
 FLOORS = [
     {"text"},
-    {"errors", "report", "header", "cpus", "progress", "imagesize"},
+    {"errors", "report", "header", "cpus", "progress", "imagesize", "filebuffer"},
     {"framing", "imagefile", "listfile", "mxnet_compat", "parallel", "findings", "journal", "arguments", "remarks"},
     {"publish"},
     {"images", "listmaker", "native", "operators", "writer", "failures", "fingerprint"},

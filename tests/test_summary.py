@@ -10,6 +10,7 @@ import pickle
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import cv2
 import mxnet as mx
@@ -101,7 +102,8 @@ def test_records_that_were_split_at_the_magic(tmp_path, with_index):
     if not with_index:
         (tmp_path / "made.idx").unlink()
     with RecordFile(path) as records:
-        assert [isinstance(record.content, bytes) for record in records] == [False, True, True]  # put together
+        parts = [Path(path).read_bytes()[record.offset : record.next_offset].count(MAGIC) for record in records]
+        assert parts[0] == 1 and parts[1] > 1 and parts[2] > 1
         ends = [record.next_offset for record in records]
     summary = summarize(path)
     assert summary.formats == {"JPEG": 1, "PNG": 1, UNKNOWN: 1}

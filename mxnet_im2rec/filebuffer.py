@@ -1,0 +1,160 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""A file's bytes by slices, read as they are needed, by pread. Knows nothing of what the bytes mean.
+
+A mapping of the file would end the process by SIGBUS where the disk cannot read, or where the file was cut off meanwhile. A read
+raises OSError there.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any, Tuple
+
+_SMALLEST_WINDOW, _LARGEST_WINDOW = 1 << 12, 1 << 18  # bytes; the largest one fits into a processor's cache
+_PAGE = 1 << 12  # bytes: what the system reads from a disk is a multiple of it
+
+
+class UnreadableError(OSError):
+    """A range of a file that cannot be read.
+
+    Attributes
+    ----------
+    start, end : int
+        The first byte of the range, and the one behind its last.
+    reason : str
+        The system's words.
+    """
+
+    start: int
+    end: int
+    reason: str
+
+
+class FileBuffer:
+    """A file, read-only, from which slices are taken.
+
+    Slices that follow each other come out of a window of the file, which grows as long as they do. The window is replaced and
+    never changed, and a read has no position: several threads may take slices, and so may a process that was forked.
+
+    Parameters
+    ----------
+    path : str
+        The file. It is open until ``close()``, or until the object goes.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+
+    Examples
+    --------
+    >>> with FileBuffer(os.__file__) as buffer:
+    ...     bytes(buffer[0:3])
+    b'r\"\"'
+    """
+
+    _descriptor = -1
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        with open(path, "rb", buffering=0) as stream:
+            self._size = os.fstat(stream.fileno()).st_size
+            self._descriptor = os.dup(stream.fileno())
+        self._window: Tuple[int, memoryview] = (0, memoryview(b""))
+
+    def fileno(self) -> int:
+        """The descriptor of the open file."""
+        return self._descriptor
+
+    def __len__(self) -> int:
+        """The size of the file when it was opened."""
+        return self._size
+
+    def __getitem__(self, span: slice) -> memoryview:
+        """The bytes from ``span.start``, at least 0, to ``span.stop`` or the end of the file.
+
+        The view may be of a whole window; copy what is to be kept.
+
+        Raises
+        ------
+        UnreadableError
+            If some of these bytes cannot be read. Its range is the first page that cannot be read.
+        """
+        start, end = span.start, span.stop
+        if end > self._size:
+            end = self._size
+        first, data = self._window
+        if first <= start and end <= first + len(data):
+            return data[start - first : end - first]
+        return self._read(start, end) if start < end else memoryview(b"")
+
+    def _read(self, start: int, end: int) -> memoryview:
+        """Read a slice that is not in the window: alone if it is large, else with a new window that begins there."""
+        if end - start >= _LARGEST_WINDOW:
+            return memoryview(self._read_all(start, end))
+        first, data = self._window
+        goes_on = first <= start <= first + len(data)
+        size = max(end - start, min(2 * len(data), _LARGEST_WINDOW) if goes_on else 0, _SMALLEST_WINDOW)
+        try:
+            window = memoryview(os.pread(self._descriptor, size, start))
+        except OSError:  # perhaps behind the slice; _read_all tells
+            window = memoryview(b"")
+        if len(window) < end - start:
+            return memoryview(self._read_all(start, end))
+        self._window = (start, window)
+        return window[: end - start]
+
+    def _read_all(self, start: int, end: int) -> bytes:
+        """Read a range alone, and page by page if that fails, up to the first page that cannot be read."""
+        parts = []
+        by_page = False
+        while start < end:
+            size = min(end - start, _PAGE - start % _PAGE) if by_page else end - start
+            try:
+                data = os.pread(self._descriptor, size, start)
+            except OSError as error:
+                if by_page:
+                    page_end = min(start - start % _PAGE + _PAGE, self._size)
+                    raise self._unreadable(start, page_end, error.errno, error.strerror) from error
+                by_page = True
+                continue
+            if not data:
+                raise self._unreadable(start, self._size, errno.EIO, "the file ends before them, it has become shorter meanwhile")
+            parts.append(data)
+            start += len(data)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _unreadable(self, start: int, end: int, number: Any, reason: Any) -> UnreadableError:
+        error = UnreadableError(number, f"bytes {start:,} to {end:,} cannot be read: {reason}", self.path)
+        error.start, error.end, error.reason = start, end, str(reason)
+        return error
+
+    def pass_over(self, error: UnreadableError) -> UnreadableError:
+        """The error with its range made longer by all pages behind it that cannot be read either."""
+        end = error.end
+        while end < self._size:
+            try:
+                self[end : end + 1]
+            except UnreadableError as more:
+                end = more.end
+            else:
+                break
+        return self._unreadable(error.start, end, error.errno, error.reason)
+
+    def close(self) -> None:
+        """Close the file; slices that are still in use stay as they are."""
+        descriptor, self._descriptor = self._descriptor, -1
+        self._window = (0, memoryview(b""))
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        self.close()
+
+    def __enter__(self) -> FileBuffer:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
