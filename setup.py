@@ -5,7 +5,7 @@
 import re
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 here = Path(__file__).resolve().parent
 version = re.search(r'^__version__ = "(.+)"$', (here / "mxnet_im2rec" / "__init__.py").read_text("utf-8"), re.MULTILINE).group(1)
@@ -22,7 +22,7 @@ setup(
     author="the mxnet_im2rec authors",
     license="Apache-2.0",
     license_files=["LICENSE", "NOTICE"],
-    packages=["mxnet_im2rec", "mxnet_im2rec.cli"],
+    packages=find_packages(include=["mxnet_im2rec", "mxnet_im2rec.*"]),
     package_data={"mxnet_im2rec": ["py.typed"]},
     entry_points={"console_scripts": ["im2rec = mxnet_im2rec.cli.main:main", "im2rec.py = mxnet_im2rec.cli.legacy:main"]},
     python_requires=">=3.8",

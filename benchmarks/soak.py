@@ -38,7 +38,7 @@ WAYS = ["the run", "its group", "SIGTERM", "Ctrl-C"]  # to end a run; a worker i
 def pack(options):
     """What a user's script does; and it counts what is made, by index, and tells how far it is."""
     from mxnet_im2rec import im2rec
-    from mxnet_im2rec.worker import Packer
+    from mxnet_im2rec.transforms.pipeline import Packer
 
     made = os.open(options["made"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     make = Packer.__call__

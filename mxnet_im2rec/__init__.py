@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any, List
 from . import mxnet_compat as _mxnet_compat
 
 if TYPE_CHECKING:
-    from .concat import concatenate
-    from .contact import contact_sheet
+    from .dataset.merge import concatenate
     from .errors import (
         EmptyDatasetError,
         ErrorLimitExceeded,
@@ -34,16 +33,17 @@ if TYPE_CHECKING:
         VerifyError,
         WorkerDiedError,
     )
-    from .findings import Problem, VerifyReport
-    from .listcheck import CheckReport, Finding, check_list
-    from .listfile import LabelPrecisionWarning, ListEntry
-    from .listmaker import ListReport, make_list
-    from .pack import im2rec
-    from .reader import Record, RecordFile
-    from .repair import ExtractReport, LostRange, SalvageReport, build_index, extract, salvage
-    from .report import DamagedImage, Failure, PackReport
-    from .summary import RecordSize, Summary, summarize
-    from .verification import verify
+    from .lists.check import CheckReport, Finding, check_list
+    from .lists.lst import LabelPrecisionWarning, ListEntry
+    from .lists.making import ListReport, make_list
+    from .packing.pack import im2rec
+    from .recordio.reader import Record, RecordFile
+    from .tools.contact_sheet import contact_sheet
+    from .tools.repair import ExtractReport, LostRange, SalvageReport, build_index, extract, salvage
+    from .tools.summary import RecordSize, Summary, summarize
+    from .values import DamagedImage, Failure, PackReport
+    from .verification.findings import Problem, VerifyReport
+    from .verification.verify import verify
 
 __version__ = "0.1.0"
 
@@ -92,33 +92,33 @@ __all__ = [
 ]
 
 _HOMES = {
-    "im2rec": "pack",
-    "concatenate": "concat",
-    "ListEntry": "listfile",
-    "LabelPrecisionWarning": "listfile",
-    "CheckReport": "listcheck",
-    "Finding": "listcheck",
-    "check_list": "listcheck",
-    "ListReport": "listmaker",
-    "make_list": "listmaker",
-    "DamagedImage": "report",
-    "Failure": "report",
-    "PackReport": "report",
-    "Record": "reader",
-    "RecordFile": "reader",
-    "ExtractReport": "repair",
-    "LostRange": "repair",
-    "SalvageReport": "repair",
-    "build_index": "repair",
-    "extract": "repair",
-    "salvage": "repair",
-    "RecordSize": "summary",
-    "Summary": "summary",
-    "summarize": "summary",
-    "contact_sheet": "contact",
-    "Problem": "findings",
-    "VerifyReport": "findings",
-    "verify": "verification",
+    "im2rec": "packing.pack",
+    "concatenate": "dataset.merge",
+    "ListEntry": "lists.lst",
+    "LabelPrecisionWarning": "lists.lst",
+    "CheckReport": "lists.check",
+    "Finding": "lists.check",
+    "check_list": "lists.check",
+    "ListReport": "lists.making",
+    "make_list": "lists.making",
+    "DamagedImage": "values",
+    "Failure": "values",
+    "PackReport": "values",
+    "Record": "recordio.reader",
+    "RecordFile": "recordio.reader",
+    "ExtractReport": "tools.repair",
+    "LostRange": "tools.repair",
+    "SalvageReport": "tools.repair",
+    "build_index": "tools.repair",
+    "extract": "tools.repair",
+    "salvage": "tools.repair",
+    "RecordSize": "tools.summary",
+    "Summary": "tools.summary",
+    "summarize": "tools.summary",
+    "contact_sheet": "tools.contact_sheet",
+    "Problem": "verification.findings",
+    "VerifyReport": "verification.findings",
+    "verify": "verification.verify",
 }  # the rest are errors
 
 _mxnet_compat.install()

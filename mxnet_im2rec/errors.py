@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING, Any, Optional, Sequence, Union
 from .text import printable
 
 if TYPE_CHECKING:
-    from .findings import Problem
-    from .report import Failure
+    from .values import Failure
+    from .verification.findings import Problem
 
 
 def _rebuild(cls: type, args: tuple, state: dict, cause: Optional[BaseException]) -> BaseException:

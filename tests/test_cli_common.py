@@ -311,7 +311,7 @@ def test_a_bug_is_called_one_and_its_traceback_comes_with_vv(packed, monkeypatch
     def break_down(*args):
         raise KeyError("inner\x1b")
 
-    monkeypatch.setattr("mxnet_im2rec.summary.summarize", break_down)
+    monkeypatch.setattr("mxnet_im2rec.tools.summary.summarize", break_down)
     said = call("info", packed, code=1).stderr
     assert "KeyError" in said
     assert "-vv" in said
@@ -406,7 +406,7 @@ def test_what_the_library_logs(packed, monkeypatch, options, told):
         logging.getLogger("mxnet_im2rec").warning("two")
         return "three"
 
-    monkeypatch.setattr("mxnet_im2rec.summary.summarize", log_and_give)
+    monkeypatch.setattr("mxnet_im2rec.tools.summary.summarize", log_and_give)
     result = call("info", packed, *options)
     assert result.stderr.splitlines() == told
     assert result.stdout == "three\n"
@@ -501,7 +501,7 @@ def test_a_signal_that_python_swallows_ends_it_all_the_same(packed, monkeypatch,
         Finalized()
         time.sleep(20)
 
-    monkeypatch.setattr("mxnet_im2rec.summary.summarize", summarize)
+    monkeypatch.setattr("mxnet_im2rec.tools.summary.summarize", summarize)
     started = time.monotonic()
     said = call("info", packed, code=code).stderr
     assert time.monotonic() - started < 10
@@ -518,7 +518,7 @@ def test_a_signal_that_becomes_another_error_is_still_one(packed, monkeypatch, c
             sys.excepthook(*sys.exc_info())  # as NumPy does when it is loaded
             raise ImportError("failed to import") from None
 
-    monkeypatch.setattr("mxnet_im2rec.summary.summarize", summarize)
+    monkeypatch.setattr("mxnet_im2rec.tools.summary.summarize", summarize)
     assert call("info", packed, code=130).stderr == "Interrupted.\n"
 
 
@@ -532,7 +532,7 @@ def test_a_signal_that_is_caught_ends_it_at_the_next_step(photos, tmp_path, monk
         progress(1, 2, 0)
         raise AssertionError("it went on")
 
-    monkeypatch.setattr("mxnet_im2rec.pack.im2rec", im2rec)
+    monkeypatch.setattr("mxnet_im2rec.packing.pack.im2rec", im2rec)
     for options in ([], ["-q"]):
         assert call("pack", photos / "images.lst", tmp_path / "x", *options, code=130).stderr == "Interrupted.\n"
 

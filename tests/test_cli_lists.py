@@ -158,7 +158,7 @@ def test_check_has_no_more_threads_than_the_machine_bears(photos, monkeypatch):
     def look(*args):
         raise AssertionError("it began")
 
-    monkeypatch.setattr("mxnet_im2rec.listcheck._look_at_all", look)
+    monkeypatch.setattr("mxnet_im2rec.lists.check._look_at_all", look)
     monkeypatch.setattr("mxnet_im2rec.arguments.usable_cpus", lambda: 2)
     said = "--threads must be at most 64 here, not 100000; the CPUs that there are to use: 2"
     assert said in call("check", photos / "images.lst", "--threads", "100000", code=2).stderr

@@ -98,7 +98,7 @@ def test_every_option_arrives(folder, monkeypatch):
         seen.update(options, list_file=list_file, output=output, transformations=transformations)
         raise ValueError("enough")
 
-    monkeypatch.setattr("mxnet_im2rec.pack.im2rec", record)
+    monkeypatch.setattr("mxnet_im2rec.packing.pack.im2rec", record)
     args = ["--workers", 3, "--batch-size", 7, "--color", "-1", "--encoding", ".png", "--quality", 5, "--error-limit", "none"]
     args += ["--resume", "--only", "bad.lst", "--timeout", "none", "--max-pixels", "1000"]
     args += ["--no-pack-labels", "--seed", "-4", "--fast-decode", "--verify", "--start-method", "spawn", "--root", folder]
@@ -137,7 +137,7 @@ def test_the_defaults_are_those_of_im2rec(folder, monkeypatch):
         seen.update(options)
         raise ValueError("enough")
 
-    monkeypatch.setattr("mxnet_im2rec.pack.im2rec", record)
+    monkeypatch.setattr("mxnet_im2rec.packing.pack.im2rec", record)
     call("pack", "photos.lst", "out", "--error-limit", "0", code=2)
     parameters = inspect.signature(im2rec).parameters
     for name, value in seen.items():

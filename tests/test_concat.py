@@ -18,9 +18,9 @@ from mxnet_im2rec import (
     build_index,
     concatenate,
     im2rec,
-    writer,
 )
-from mxnet_im2rec.failures import read_failures, write_failures
+from mxnet_im2rec.dataset import writer
+from mxnet_im2rec.dataset.failures import read_failures, write_failures
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from mxnet_im2rec import RecordFile, RecordFormatError, contact, contact_sheet, im2rec
-from mxnet_im2rec.header import pack_header
+from mxnet_im2rec import RecordFile, RecordFormatError, contact_sheet, im2rec
+from mxnet_im2rec.recordio.header import pack_header
+from mxnet_im2rec.tools import contact_sheet as contact
 
 CELL, GAP = 64, 4
 COLORS = [

@@ -9,7 +9,7 @@ import pickle
 import pytest
 
 from mxnet_im2rec import errors
-from mxnet_im2rec.report import Failure, PackReport, format_bytes
+from mxnet_im2rec.values import Failure, PackReport, format_bytes
 
 FAILURE = Failure(3, 7, "a b.jpg", "decode", "it is broken")
 

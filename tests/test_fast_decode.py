@@ -10,7 +10,9 @@ from helpers import dataset_bytes, read_records
 from mxnet.gluon.data.vision import transforms
 from PIL import Image
 
-from mxnet_im2rec import im2rec, imagefile, images
+from mxnet_im2rec import im2rec
+from mxnet_im2rec.images import codec as images
+from mxnet_im2rec.images import imagefile
 
 
 @pytest.fixture(scope="module")

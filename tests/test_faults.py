@@ -221,7 +221,7 @@ def test_workers_that_hold_pythons_lock_end_too_when_the_parent_is_killed(folder
 FULL_DISK = """
 import resource, signal, sys
 from mxnet_im2rec import im2rec
-import mxnet_im2rec.writer
+import mxnet_im2rec.dataset.writer
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY))
 im2rec('images.lst', 'out', pass_through=True, num_workers={workers}, progress=False)

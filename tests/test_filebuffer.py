@@ -12,12 +12,12 @@ import pytest
 from helpers import run_script
 
 from mxnet_im2rec import RecordFile, build_index, concatenate, extract, salvage, summarize, verify
-from mxnet_im2rec.filebuffer import FileBuffer, UnreadableError
-from mxnet_im2rec.findings import Findings
-from mxnet_im2rec.framing import MAGIC_BYTES, frame
-from mxnet_im2rec.header import pack_header
-from mxnet_im2rec.repair import _whole_records
-from mxnet_im2rec.structure import check_structure
+from mxnet_im2rec.recordio.frames import MAGIC_BYTES, frame
+from mxnet_im2rec.recordio.header import pack_header
+from mxnet_im2rec.storage.filebuffer import FileBuffer, UnreadableError
+from mxnet_im2rec.tools.repair import _whole_records
+from mxnet_im2rec.verification.findings import Findings
+from mxnet_im2rec.verification.structure import check_structure
 
 PAGE = 4096
 

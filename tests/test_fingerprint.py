@@ -22,9 +22,9 @@ import pytest
 from helpers import REPO
 
 from mxnet_im2rec import ListEntry
-from mxnet_im2rec.fingerprint import ListDigest, ListWatch, describe
 from mxnet_im2rec.mxnet_compat import import_mxnet
-from mxnet_im2rec.report import Failure
+from mxnet_im2rec.packing.fingerprint import ListDigest, ListWatch, describe
+from mxnet_im2rec.values import Failure
 
 
 def module(code):
@@ -270,7 +270,7 @@ class Endless:
 
 
 def test_what_cannot_be_looked_into_is_its_class_name(tmp_path, monkeypatch):
-    monkeypatch.setattr("mxnet_im2rec.fingerprint._MOST", 1000)
+    monkeypatch.setattr("mxnet_im2rec.packing.fingerprint._MOST", 1000)
     with open(tmp_path / "a", "w") as stream:
         local = threading.local()
         local.a = 1

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mxnet_im2rec import framing
+from mxnet_im2rec.recordio import frames as framing
 
 MAGIC = bytes.fromhex("0a23d7ce")
 

@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mxnet_im2rec import ListEntry, OutputError, ResumeError, im2rec
+from mxnet_im2rec.dataset.failures import read_failures, write_failures
+from mxnet_im2rec.dataset.journal import Checkpoint, Journal, KeptFailure, Publishing
 from mxnet_im2rec.errors import ImageError, ListLineError, RecordFormatError
-from mxnet_im2rec.failures import read_failures, write_failures
-from mxnet_im2rec.framing import MAGIC_BYTES, find_record, frame, read_frame, read_record
-from mxnet_im2rec.header import MAX_INDEX, Header, pack_header, unpack_header
-from mxnet_im2rec.imagefile import (
+from mxnet_im2rec.images.codec import one_thread
+from mxnet_im2rec.images.imagefile import (
     check_readable_by_mxnet,
     check_size,
     check_whole,
@@ -34,11 +34,11 @@ from mxnet_im2rec.imagefile import (
     read_tiff_tags,
     sniff,
 )
-from mxnet_im2rec.images import one_thread
-from mxnet_im2rec.journal import Checkpoint, Journal, KeptFailure, Publishing
-from mxnet_im2rec.listfile import count_entries, format_line, parse_line, read_list, why_unlistable
-from mxnet_im2rec.reader import read_index, scan
-from mxnet_im2rec.report import Failure
+from mxnet_im2rec.lists.lst import count_entries, format_line, parse_line, read_list, why_unlistable
+from mxnet_im2rec.recordio.frames import MAGIC_BYTES, find_record, frame, read_frame, read_record
+from mxnet_im2rec.recordio.header import MAX_INDEX, Header, pack_header, unpack_header
+from mxnet_im2rec.recordio.reader import read_index, scan
+from mxnet_im2rec.values import Failure
 
 BY_HAND = int(os.environ.get("IM2REC_FUZZ_EXAMPLES", "0"))
 SECONDS = 2.0  # of the CPU, for a few KB; what takes quadratic time has large examples of its own

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mxnet_im2rec.framing import MAX_LENGTH
-from mxnet_im2rec.header import MAX_INDEX, as_float32, pack_header
+from mxnet_im2rec.recordio.frames import MAX_LENGTH
+from mxnet_im2rec.recordio.header import MAX_INDEX, as_float32, pack_header
 
 CASES = {
     "zero": (0, (0.0,)),

@@ -13,8 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mxnet_im2rec import imagefile, images
 from mxnet_im2rec.errors import ImageError
+from mxnet_im2rec.images import codec as images
+from mxnet_im2rec.images import imagefile
 
 ROWS, COLUMNS = np.mgrid[0:30, 0:40]
 RGB = np.stack([ROWS * 8, COLUMNS * 6, (ROWS + COLUMNS) * 3], axis=2).astype(np.uint8)

@@ -18,8 +18,8 @@ from PIL import Image
 
 from mxnet_im2rec import EmptyDatasetError, ErrorLimitExceeded, ListEntry, check_list, im2rec
 from mxnet_im2rec.errors import ImageError
-from mxnet_im2rec.imagefile import check_readable_by_mxnet, check_whole
-from mxnet_im2rec.listcheck import _Probe
+from mxnet_im2rec.images.imagefile import check_readable_by_mxnet, check_whole
+from mxnet_im2rec.lists.check import _Probe
 
 EXIF_ORIENTATION = 0x0112
 
@@ -513,7 +513,7 @@ def test_little_is_read_of_a_large_file(tmp_path, monkeypatch):
     )
     (tmp_path / "a.png").write_bytes(png + LARGE_PNG[33:])
     looked = []
-    from mxnet_im2rec import listcheck
+    from mxnet_im2rec.lists import check as listcheck
 
     read = listcheck._read
     monkeypatch.setattr(listcheck, "_read", lambda stream, count: looked.append(count) or read(stream, count))

@@ -14,8 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mxnet_im2rec.errors import ListLineError
-from mxnet_im2rec.listfile import IndexSet, LabelPrecisionWarning, ListEntry, count_entries, parse_line, read_list
-from mxnet_im2rec.report import Failure
+from mxnet_im2rec.lists.lst import IndexSet, LabelPrecisionWarning, ListEntry, count_entries, parse_line, read_list
+from mxnet_im2rec.values import Failure
 
 BOM = b"\xef\xbb\xbf"
 MAX_INDEX = 2**64 - 1

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from mxnet_im2rec import EmptyDatasetError, ListEntry, OutputError, im2rec, make_list
 from mxnet_im2rec.errors import ListLineError
-from mxnet_im2rec.listfile import format_line, parse_line, read_list, why_unlistable
-from mxnet_im2rec.listmaker import IMAGE_EXTENSIONS, _divide_each_label, _plan, _shares, read_classes
+from mxnet_im2rec.lists.lst import format_line, parse_line, read_list, why_unlistable
+from mxnet_im2rec.lists.making import IMAGE_EXTENSIONS, _divide_each_label, _plan, _shares, read_classes
 
 
 def plant(root, *names):

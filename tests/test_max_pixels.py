@@ -21,10 +21,10 @@ from mxnet_im2rec import (
     check_list,
     contact_sheet,
     im2rec,
-    images,
     verify,
 )
-from mxnet_im2rec.imagefile import MAX_PIXELS, check_size, image_size
+from mxnet_im2rec.images import codec as images
+from mxnet_im2rec.images.imagefile import MAX_PIXELS, check_size, image_size
 
 SIDE = 30_000  # squared, more than MAX_PIXELS
 

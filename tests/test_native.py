@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mxnet.gluon import nn
 from mxnet.gluon.data.vision import transforms
 
-from mxnet_im2rec.transforms import TransformPlan, _seed_generators, to_uint8
+from mxnet_im2rec.transforms.plan import TransformPlan, _seed_generators, to_uint8
 
 SHAPES = [(1, 1), (1, 2), (2, 1), (1, 37), (41, 1), (2, 3), (3, 3), (7, 5), (64, 64), (101, 67), (66, 203), (480, 641)]
 

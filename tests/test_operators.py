@@ -11,10 +11,10 @@ import pytest
 from helpers import dataset_bytes, run_script
 from mxnet.gluon import Block, HybridBlock, SymbolBlock, nn
 from mxnet.gluon.data.vision import transforms
+from mxnet_im2rec.transforms.plan.operators import outputs_written
 
 from mxnet_im2rec import TransformResultError, im2rec
-from mxnet_im2rec.operators import outputs_written
-from mxnet_im2rec.transforms import TransformPlan, _seed_generators
+from mxnet_im2rec.transforms.plan import TransformPlan, _seed_generators
 
 # Every stock transform, over odd, tiny and grey images, on plain MXNet and through a plan. Prints a hash for each.
 PROBE = """

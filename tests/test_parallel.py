@@ -13,7 +13,7 @@ import pytest
 from helpers import children_left
 
 from mxnet_im2rec import WorkerDiedError
-from mxnet_im2rec.parallel import ProcessPool, SerialPool, ThreadPool, ordered_map
+from mxnet_im2rec.engine.parallel import ProcessPool, SerialPool, ThreadPool, ordered_map
 
 
 class Work:

@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 from conftest import SKIMAGE, write_list
 from helpers import REPO, dataset_bytes, run_script
+from mxnet_im2rec.images.codec.remarks import listen_to, tells_of_damage
 from PIL import Image
 
-from mxnet_im2rec import DamagedImage, ErrorLimitExceeded, ImageError, check_list, contact_sheet, im2rec, images, verify
-from mxnet_im2rec.remarks import listen_to, tells_of_damage
-from mxnet_im2rec.worker import DamagedRecord
+from mxnet_im2rec import DamagedImage, ErrorLimitExceeded, ImageError, check_list, contact_sheet, im2rec, verify
+from mxnet_im2rec.images import codec as images
+from mxnet_im2rec.transforms.pipeline import DamagedRecord
 
 WORDS = "Corrupt JPEG data: "
 

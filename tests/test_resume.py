@@ -25,10 +25,10 @@ from mxnet_im2rec import (
     VerifyError,
     im2rec,
 )
-from mxnet_im2rec.images import one_thread
-from mxnet_im2rec.journal import Journal
-from mxnet_im2rec.publish import Publication
-from mxnet_im2rec.writer import RecordWriter
+from mxnet_im2rec.dataset.journal import Journal
+from mxnet_im2rec.dataset.publish import Publication
+from mxnet_im2rec.dataset.writer import RecordWriter
+from mxnet_im2rec.images.codec import one_thread
 
 NUMBER = 120
 BATCH = 16
@@ -568,7 +568,7 @@ def test_an_interruption_while_it_verifies_loses_nothing(folder, monkeypatch):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mxnet_im2rec.pack.verify_dataset", interrupt)
+    monkeypatch.setattr("mxnet_im2rec.packing.pack.verify_dataset", interrupt)
     with pytest.raises(KeyboardInterrupt):
         pack(folder, verify=True)
     monkeypatch.undo()

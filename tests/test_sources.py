@@ -12,7 +12,9 @@ from mxnet.gluon.data.vision import transforms
 from PIL import Image
 from test_verify import write
 
-from mxnet_im2rec import im2rec, sources, verification, verify
+from mxnet_im2rec import im2rec, verify
+from mxnet_im2rec.verification import source_images as sources
+from mxnet_im2rec.verification import verify as verification
 
 
 @pytest.fixture(autouse=True)

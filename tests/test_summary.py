@@ -20,8 +20,8 @@ from helpers import REPO
 from PIL import Image
 
 from mxnet_im2rec import RecordFile, RecordFormatError, RecordSize, Summary, im2rec, summarize
-from mxnet_im2rec.header import pack_header
-from mxnet_im2rec.summary import HEADER_ONLY, UNKNOWN
+from mxnet_im2rec.recordio.header import pack_header
+from mxnet_im2rec.tools.summary import HEADER_ONLY, UNKNOWN
 
 MAGIC = bytes.fromhex("0a23d7ce")
 

@@ -14,8 +14,9 @@ from conftest import PHOTOS, SKIMAGE, write_list
 from mxnet.gluon.data.vision import transforms
 from PIL import Image
 
-from mxnet_im2rec import ListEntry, VerifyError, VerifyReport, im2rec, verification, verify
-from mxnet_im2rec.framing import MAGIC
+from mxnet_im2rec import ListEntry, VerifyError, VerifyReport, im2rec, verify
+from mxnet_im2rec.recordio.frames import MAGIC
+from mxnet_im2rec.verification import verify as verification
 
 MAGIC_BYTES = struct.pack("<I", MAGIC)
 HEADER_SIZE = 24

@@ -19,7 +19,9 @@ from helpers import start_script, wait_for
 from mxnet.gluon.data.vision import transforms
 from test_verify import HEADER_SIZE, only_problem, png, problems, small, write
 
-from mxnet_im2rec import ListEntry, VerifyError, im2rec, pack, verification, verify
+from mxnet_im2rec import ListEntry, VerifyError, im2rec, verify
+from mxnet_im2rec.packing import pack
+from mxnet_im2rec.verification import verify as verification
 
 
 @pytest.fixture
@@ -171,7 +173,7 @@ def readback_with(monkeypatch, tmp_path, code):
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(
         "import sys\n"
-        "if 'mxnet_im2rec.readback' in open('/proc/self/cmdline').read().split('\\0'):\n"
+        "if 'mxnet_im2rec.verification.readback' in open('/proc/self/cmdline').read().split('\\0'):\n"
         "    import mxnet_im2rec, mxnet as mx\n"
         "    Iter = mx.io.ImageRecordIter\n" + "".join(f"    {line}\n" for line in code.splitlines())
     )

@@ -14,9 +14,9 @@ from pathlib import Path
 import mxnet as mx
 import pytest
 
-from mxnet_im2rec import writer as writer_module
+from mxnet_im2rec.dataset import writer as writer_module
+from mxnet_im2rec.dataset.writer import RecordWriter
 from mxnet_im2rec.errors import OutputError
-from mxnet_im2rec.writer import RecordWriter
 
 REPO = Path(__file__).resolve().parent.parent
 MAGIC = struct.pack("<I", 0xCED7230A)

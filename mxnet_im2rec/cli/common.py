@@ -29,7 +29,7 @@ import click
 
 from ..errors import ErrorLimitExceeded, Im2RecError, VerifyError
 from ..progress import open_progress
-from ..report import DamagedImage, Failure
+from ..values import DamagedImage, Failure
 from .signals import Interrupted, as_raised, insisting, signals_raise
 
 OK, FAILED, WRONG_CALL = 0, 1, 2

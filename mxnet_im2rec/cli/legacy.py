@@ -23,8 +23,8 @@ from .signals import Interrupted, insisting, signals_raise
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..listfile import ListEntry
-    from ..report import Failure
+    from ..lists.lst import ListEntry
+    from ..values import Failure
 
 _PROG = "im2rec.py"
 _SEED = 100  # of the shuffling
@@ -297,9 +297,9 @@ def _find_lists(prefix: str) -> List[str]:
 def _pack(list_path: str, work: _Work, args: argparse.Namespace) -> bool:
     """Pack one list, and say what came of it; whether all is well."""
     from ..errors import EmptyDatasetError, WorkerDiedError
-    from ..listfile import count_entries
+    from ..lists.lst import count_entries
     from ..progress import open_progress
-    from ..report import Failure
+    from ..values import Failure
 
     base = os.path.splitext(list_path)[0]
     rec_path, idx_path = f"{base}.rec", f"{base}.idx"
@@ -351,11 +351,11 @@ def _pack_list(
     """
     import multiprocessing
 
+    from ..dataset.writer import RecordWriter
+    from ..engine.parallel import ProcessPool, SerialPool, ThreadPool, ordered_map
     from ..errors import EmptyDatasetError
-    from ..parallel import ProcessPool, SerialPool, ThreadPool, ordered_map
-    from ..report import Failure
-    from ..worker import starting_workers
-    from ..writer import RecordWriter
+    from ..transforms.pipeline import starting_workers
+    from ..values import Failure
 
     pool: Any
     if num_thread <= 1:
@@ -389,7 +389,7 @@ def _pack_list(
 
 
 def _failure_of_worker(entry: Union[ListEntry, Failure], reason: str) -> Failure:
-    from ..report import Failure
+    from ..values import Failure
 
     return entry if isinstance(entry, Failure) else Failure(entry.line, entry.index, entry.path, "worker", reason)
 
@@ -398,7 +398,7 @@ class _Remarks:
     """What is odd in a list, though it is packed; told once, at the end."""
 
     def __init__(self, list_path: str) -> None:
-        from ..listfile import IndexSet
+        from ..lists.lst import IndexSet
 
         self._list_path = list_path
         self._seen = IndexSet()
@@ -424,7 +424,7 @@ class _Remarks:
 
 
 def _as_stored(label: float) -> float:
-    from ..header import as_float32
+    from ..recordio.header import as_float32
 
     try:
         return as_float32(label)
@@ -434,8 +434,8 @@ def _as_stored(label: float) -> float:
 
 def _read_list(path: str, pack_label: bool, remarks: _Remarks) -> Iterator[Union[ListEntry, Failure]]:
     """The entries, and a Failure for each line that is none."""
-    from ..listfile import ListEntry
-    from ..report import Failure
+    from ..lists.lst import ListEntry
+    from ..values import Failure
 
     bom = b"\xef\xbb\xbf".decode(**_AS_FILE_NAMES)
     with open(path, **_AS_FILE_NAMES) as stream:
@@ -456,7 +456,7 @@ def _read_list(path: str, pack_label: bool, remarks: _Remarks) -> Iterator[Union
 
 def _parse_line(text: str, pack_label: bool) -> Tuple[int, Tuple[float, ...], str]:
     """The index, the labels that count, and the path. What Python takes for a number is one, as in MXNet's tool."""
-    from ..header import MAX_INDEX
+    from ..recordio.header import MAX_INDEX
 
     fields = [field.strip() for field in text.split("\t")]
     if len(fields) < 3:
@@ -512,8 +512,8 @@ class _Work:
         return "" if os.path.isdir(self._root) else f"; ROOT, {self._root!r}, is no folder"
 
     def __call__(self, entry: Union[ListEntry, Failure]) -> Union[bytes, Failure]:
-        from ..remarks import listen_to
-        from ..report import Failure
+        from ..images.remarks import listen_to
+        from ..values import Failure
 
         if isinstance(entry, Failure):
             return entry
@@ -543,7 +543,7 @@ class _Work:
 
     def _doubt(self, data: bytes) -> str:
         """What is wrong with a file that is packed all the same."""
-        from .. import imagefile
+        from ..images import imagefile
 
         try:
             if self.pass_through:
@@ -559,7 +559,7 @@ class _Work:
         import numpy as np
 
         from ..errors import ImageError
-        from ..imagefile import describe
+        from ..images.imagefile import describe
 
         if not data:
             raise ImageError("the file is empty")
@@ -603,8 +603,8 @@ class _Work:
 
 def _record(entry: ListEntry, data: bytes) -> bytes:
     from ..errors import ImageError
-    from ..framing import MAX_LENGTH
-    from ..header import pack_header
+    from ..recordio.frames import MAX_LENGTH
+    from ..recordio.header import pack_header
 
     header = pack_header(entry.index, [_as_stored(label) for label in entry.labels])
     size = len(header) + len(data)

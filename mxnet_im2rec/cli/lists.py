@@ -73,7 +73,7 @@ def list_(root: str, prefix: str, exts: Tuple[str, ...], **options: Any) -> int:
       im2rec list photos photos --train-ratio 0.8 --test-ratio 0.1 --stratify
       im2rec list photos photos --flat --exts .jpg,.png --no-shuffle
     """
-    from ..listmaker import make_list
+    from ..lists.making import make_list
 
     if exts:
         options["exts"] = [each for part in exts for each in part.replace(",", " ").split()]
@@ -106,7 +106,7 @@ def check(list_file: str, root: Optional[str], no_pack_labels: bool, threads: in
       im2rec check train.lst --root photos
       im2rec check train.lst --root photos --decode
     """
-    from ..listcheck import check_list
+    from ..lists.check import check_list
 
     with at_work(list_file, "entries") as progress:
         options.update(pack_labels=not no_pack_labels, num_threads=threads)

@@ -131,7 +131,7 @@ def pack(
     if len(lists) == 1 and os.path.isdir(output) and verbosity() >= 0:
         rec_path = os.path.join(output, f"{_stem(lists[0])}.rec")
         tell(f"note: OUTPUT is a folder: writing {name_of(rec_path)}")
-    from ..pack import im2rec
+    from ..packing.pack import im2rec
 
     options.update(root=root, num_workers=workers, color=int(color), pack_labels=not no_pack_labels, mp_context=start_method)
     reports: List[Dict[str, Any]] = []
@@ -205,7 +205,7 @@ def merge(recs: Tuple[str, ...], overwrite: bool) -> None:
         raise click.UsageError(
             f"the output {rec_path!r} is there already; the last argument is the output. --overwrite replaces it."
         )
-    from ..concat import concatenate
+    from ..dataset.merge import concatenate
 
     with at_work(output):
         report = concatenate(recs, output)

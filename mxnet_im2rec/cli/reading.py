@@ -93,7 +93,7 @@ def verify(
         raise click.UsageError("--root is the folder of the list's images: give LIST too.")
     if choice and options["root"] is None:
         raise click.UsageError("the transforms are for comparing with the images: give --root too, or leave them out.")
-    from ..verification import verify as verify_dataset
+    from ..verification.verify import verify as verify_dataset
 
     with at_work(rec, "images decoded and read") as progress:
         options.update(color=int(color), pack_labels=not no_pack_labels, idx_path=idx, num_workers=workers, progress=progress)
@@ -118,7 +118,7 @@ def info(rec: str, idx: Optional[str], plot: Optional[str]) -> None:
       im2rec info photos_rec.rec --plot photos_rec.png
       im2rec info photos_rec.rec --json
     """
-    from ..summary import summarize
+    from ..tools.summary import summarize
 
     with at_work(rec):
         summary = summarize(rec, idx)
@@ -147,7 +147,7 @@ def view(rec: str, output: str, idx: Optional[str], **options: Any) -> None:
       im2rec view photos_rec.rec photos_rec.png
       im2rec view photos_rec.rec cats.png --label 3 --rows 2 --columns 8 --seed 1
     """
-    from ..contact import contact_sheet
+    from ..tools.contact_sheet import contact_sheet
 
     with at_work(rec):
         sheet = contact_sheet(rec, idx_path=idx, path=output, **options)
@@ -173,7 +173,7 @@ def extract(rec: str, folder: str, by_label: bool, idx: Optional[str]) -> None:
       im2rec extract photos_rec.rec extracted
       im2rec extract photos_rec.rec extracted --by-label
     """
-    from ..repair import extract as extract_images
+    from ..tools.repair import extract as extract_images
 
     with at_work(rec):
         report = extract_images(rec, folder, idx_path=idx, by_label=by_label)
@@ -192,7 +192,7 @@ def index(rec: str, idx: Optional[str]) -> None:
     Example:
       im2rec index photos_rec.rec
     """
-    from ..repair import build_index
+    from ..tools.repair import build_index
 
     with at_work(rec):
         path = build_index(rec, idx)
@@ -217,7 +217,7 @@ def salvage(rec: str, output: str) -> int:
     Example:
       im2rec salvage damaged.rec saved
     """
-    from ..repair import salvage as salvage_records
+    from ..tools.repair import salvage as salvage_records
 
     with at_work(rec):
         report = salvage_records(rec, output)

@@ -1,0 +1,102 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""concatenate(): several datasets become one, copied inside the kernel, with the offsets of their indices shifted."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import ExitStack
+from typing import List, Sequence, Tuple, Union
+
+import numpy as np
+
+from ..errors import RecordFormatError
+from ..recordio.reader import RecordFile
+from ..values import PackReport
+from .writer import RecordWriter
+
+_Path = Union[str, os.PathLike]
+
+
+def concatenate(rec_paths: Sequence[_Path], output_path: _Path) -> PackReport:
+    """Join datasets, one behind the other.
+
+    Every input is read through first, with its .idx if it has one: what is damaged is not copied. The output appears only when
+    it is whole.
+
+    Parameters
+    ----------
+    rec_paths : sequence of str or os.PathLike
+        The .rec files, in the order in which they are joined; at least one.
+    output_path : str or os.PathLike
+        ``out`` or ``out.rec`` gives ``out.rec`` and ``out.idx``. It may be one of the inputs.
+
+    Returns
+    -------
+    PackReport
+        What was written.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be opened.
+    RecordFormatError
+        If an input is damaged, or its .idx does not belong to it, or two records have the same index; it names both files then.
+    OutputError
+        If the output cannot be written whole, or another run is writing it.
+
+    Examples
+    --------
+    >>> from mxnet_im2rec import concatenate, im2rec
+    >>> im2rec('images.lst', 'most', error_limit=None)  # doctest: +SKIP
+    >>> im2rec('images.lst', 'rest', only='most.failures.tsv')  # doctest: +SKIP
+    >>> print(concatenate(['most.rec', 'rest.rec'], 'all'))  # doctest: +SKIP
+    """
+    started = time.monotonic()
+    if isinstance(rec_paths, (str, bytes, os.PathLike)) or not len(rec_paths):
+        raise TypeError(f"rec_paths must be a list of paths, at least one, not {rec_paths!r}")
+    output = os.fspath(output_path)
+    if not output or os.path.isdir(output) or output.endswith(os.sep):
+        raise ValueError(f"output_path {output!r} names no file; give a prefix, such as 'all' for all.rec and all.idx")
+    prefix = os.path.abspath(output[: -len(".rec")] if output.endswith(".rec") else output)
+    with ExitStack() as stack:
+        files = [stack.enter_context(RecordFile(path)) for path in rec_paths]
+        _refuse_repeated(files)
+        offsets = [_check(each) for each in files]
+        with RecordWriter(prefix + ".rec", prefix + ".idx", through_mxnet=False) as writer:
+            if os.path.realpath(writer.rec_path) in [os.path.realpath(each.rec_path) for each in files]:
+                writer.table = None  # what the input lacks the output may lack
+            for each, starts in zip(files, offsets):
+                writer.copy(each.rec_path, 0, each.num_bytes, zip(each.keys.tolist(), starts))
+    return PackReport(writer.rec_path, writer.idx_path, writer.num_records, writer.num_bytes, (), time.monotonic() - started)
+
+
+def _check(records: RecordFile) -> List[int]:
+    """Where the records begin; RecordFormatError if one is damaged or has another index than its key."""
+    offsets = []
+    for record, key in zip(records, records.keys.tolist()):
+        if record.index != key:
+            raise RecordFormatError(records.rec_path, record.offset, f"the record of index {key}", f"that of {record.index}")
+        offsets.append(record.offset)
+    return offsets
+
+
+def _refuse_repeated(files: Sequence[RecordFile]) -> None:
+    keys = np.concatenate([each.keys for each in files])
+    order = np.argsort(keys, kind="stable")
+    repeated = np.flatnonzero(keys[order][1:] == keys[order][:-1])
+    if len(repeated):
+        (first, _), (second, position) = (_place(files, int(order[repeated[0] + step])) for step in (0, 1))
+        expected = f"an index that is not in {first.rec_path!r} too (lists that are packed apart need indices of their own)"
+        found = f"{keys[order[repeated[0]]]}, one of {len(repeated):,} that are there more than once"
+        raise RecordFormatError(second.rec_path, second[position].offset, expected, found)
+
+
+def _place(files: Sequence[RecordFile], number: int) -> Tuple[RecordFile, int]:
+    """The file of a record, and its position in it."""
+    for each in files:
+        if number < len(each):
+            return each, number
+        number -= len(each)
+    raise IndexError(number)

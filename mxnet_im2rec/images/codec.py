@@ -1,0 +1,239 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""Image files to arrays and back, by OpenCV. Opens no file, knows nothing of records.
+
+Arrays are in OpenCV's channel order here: (H, W, 3) BGR, (H, W, 4) BGRA, (H, W) grey.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import threading
+from contextlib import contextmanager
+from typing import Callable, Iterator, List, Optional, Tuple
+
+import cv2
+import numpy as np
+
+from ..errors import ImageError
+from . import imagefile
+
+Decoded = Tuple[np.ndarray, Optional[Tuple[int, int]]]
+
+_REDUCED_FLAGS = {  # the scale: the flags for grey and for colour
+    8: (cv2.IMREAD_REDUCED_GRAYSCALE_8, cv2.IMREAD_REDUCED_COLOR_8),
+    4: (cv2.IMREAD_REDUCED_GRAYSCALE_4, cv2.IMREAD_REDUCED_COLOR_4),
+    2: (cv2.IMREAD_REDUCED_GRAYSCALE_2, cv2.IMREAD_REDUCED_COLOR_2),
+}
+_DECODE_FLAGS = {1: cv2.IMREAD_COLOR, 0: cv2.IMREAD_GRAYSCALE, -1: cv2.IMREAD_UNCHANGED}
+
+
+_HANG_SECONDS = 10.0  # before it is said that OpenCV hangs
+
+_log = logging.getLogger("mxnet_im2rec")
+_was_forked = False
+_lock = threading.Lock()
+_giving_up = 0  # how many threads of the caller are within one_thread()
+_threads_before = 1
+
+
+def _note_fork() -> None:
+    global _was_forked
+    _was_forked = True
+
+
+os.register_at_fork(after_in_child=_note_fork)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Give up OpenCV's threads for a while; those who fork meanwhile get an OpenCV that works.
+
+    A fork takes no threads along. OpenCV does not know that, and in the child waits for its own for ever, at the next parallel
+    loop as well as in ``cv2.setNumThreads``.
+    """
+    global _giving_up, _threads_before
+    with _lock:
+        if not _giving_up:
+            _threads_before = cv2.getNumThreads()
+            with telling_of_hanging():
+                cv2.setNumThreads(1)
+        _giving_up += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _giving_up -= 1
+            if not _giving_up:
+                cv2.setNumThreads(_threads_before)
+
+
+def may_lack_threads() -> bool:
+    """Whether this process may have been forked after OpenCV's threads ran."""
+    return _was_forked or multiprocessing.parent_process() is not None
+
+
+@contextmanager
+def telling_of_hanging() -> Iterator[None]:
+    """Log a warning if OpenCV takes so long here that it must be waiting for threads that a fork has not taken along."""
+    timer = threading.Timer(_HANG_SECONDS, _tell_of_hanging)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()  # who forks next should have no thread
+
+
+def _tell_of_hanging() -> None:
+    _log.warning(
+        "OpenCV has not answered for %g seconds and may never do: probably this process, %d, was forked after OpenCV's threads "
+        "had run, and waits for threads that do not exist here. Call im2rec() from the main process, start this process with "
+        "'spawn' instead of 'fork', or call cv2.setNumThreads(0) in the parent before it forks",
+        _HANG_SECONDS,
+        os.getpid(),
+    )
+
+
+def decode(data: bytes, color: int) -> np.ndarray:
+    """Decode an image file.
+
+    Parameters
+    ----------
+    data : bytes
+        The file, of any format that OpenCV decodes.
+    color : {1, 0, -1}
+        1: colour, EXIF orientation applied. 0: grey, EXIF orientation applied. -1: as stored, with alpha and 16 bits where
+        the file has them, EXIF orientation not applied.
+
+    Returns
+    -------
+    numpy.ndarray
+        (H, W, 3) BGR uint8; (H, W) uint8 for grey; for -1 also (H, W, 4) BGRA, and uint16.
+
+    Raises
+    ------
+    ImageError
+        If the file is truncated or cannot be decoded.
+    """
+    imagefile.check_whole(data)
+    return _decode(data, _DECODE_FLAGS[color])
+
+
+def _decode(data: bytes, flags: int) -> np.ndarray:
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        raise ImageError(f"OpenCV cannot decode this {imagefile.describe(data)}: {error.err}") from None
+    if image is None:
+        raise ImageError(f"OpenCV cannot decode it: {imagefile.describe(data)}, damaged or of a kind it does not know")
+    if image.dtype not in (np.uint8, np.uint16):
+        raise ImageError(f"its pixels are {image.dtype}; only images of 8 or 16 bits can be packed")
+    return image
+
+
+def decode_smaller(data: bytes, color: int, target_size: Callable[[int, int], Optional[Tuple[int, int]]]) -> Decoded:
+    """Decode an image file; a JPEG that is to be made smaller, at the smallest scale of its DCT that is not below the target.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    color : {1, 0, -1}
+        As in :func:`decode`; with -1 nothing is decoded smaller.
+    target_size : callable
+        From the (height, width) of the whole image to the (width, height) that it is to have, or None.
+
+    Returns
+    -------
+    numpy.ndarray
+        As from :func:`decode`.
+    (int, int) or None
+        The (height, width) of the whole image, if it was decoded smaller.
+    """
+    size = imagefile.jpeg_size(data) if color >= 0 and imagefile.sniff(data) == "JPEG" else None
+    target = target_size(*size) if size is not None else None
+    if size is not None and target is not None:
+        for scale, flags in _REDUCED_FLAGS.items():
+            if -(-size[1] // scale) >= target[0] and -(-size[0] // scale) >= target[1]:
+                return _decode(data, flags[color]), size
+    return decode(data, color), None
+
+
+def to_8_bits(image: np.ndarray) -> np.ndarray:
+    """The high byte of 16-bit pixels, which is what MXNet's readers keep of them; 8-bit pixels as they are."""
+    return image if image.dtype == np.uint8 else (image >> 8).astype(np.uint8)
+
+
+def to_rgb(image: np.ndarray) -> np.ndarray:
+    """A decoded image, (H, W) or (H, W, C) in OpenCV's order, as (H, W, C) uint8 in RGB order, C-contiguous."""
+    return _swap_red_and_blue(np.atleast_3d(to_8_bits(image)))
+
+
+def to_bgr(image: np.ndarray) -> np.ndarray:
+    """An (H, W, C) uint8 image in RGB order in OpenCV's order."""
+    return _swap_red_and_blue(image)
+
+
+def _swap_red_and_blue(image: np.ndarray) -> np.ndarray:
+    code = {1: None, 3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}[image.shape[2]]
+    return image if code is None else cv2.cvtColor(image, code)
+
+
+def encoder_parameters(encoding: str, quality: int) -> List[int]:
+    """The parameters of cv2.imencode.
+
+    Parameters
+    ----------
+    encoding : {'.jpg', '.jpeg', '.png'}
+    quality : int
+        1 to 100 for JPEG; the compression, 0 to 9, for PNG, where 95, JPEG's default, means 3.
+
+    Raises
+    ------
+    ValueError
+        If either is something else.
+    """
+    if encoding not in (".jpg", ".jpeg", ".png"):
+        raise ValueError(f"encoding must be '.jpg', '.jpeg' or '.png', not {encoding!r}")
+    is_png = encoding == ".png"
+    if is_png and quality == 95:
+        quality = 3
+    low, high = (0, 9) if is_png else (1, 100)
+    if isinstance(quality, bool) or not isinstance(quality, (int, np.integer)) or not low <= quality <= high:
+        name = "compression of PNG" if is_png else "quality of JPEG"
+        raise ValueError(f"quality, the {name}, must be a whole number from {low} to {high}, not {quality!r}")
+    return [cv2.IMWRITE_PNG_COMPRESSION if is_png else cv2.IMWRITE_JPEG_QUALITY, int(quality)]
+
+
+def encode(image: np.ndarray, encoding: str, parameters: List[int]) -> bytes:
+    """Encode an image.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        (H, W, 3) BGR, (H, W, 4) BGRA, or (H, W) or (H, W, 1) grey. uint8; PNG takes uint16 too. JPEG leaves alpha out and
+        keeps the high byte of 16 bits.
+    encoding : {'.jpg', '.jpeg', '.png'}
+    parameters : list of int
+        From :func:`encoder_parameters`.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be encoded: a side of more than 65,535 pixels as a JPEG, for one.
+    """
+    if encoding != ".png":
+        image = to_8_bits(image)
+        if image.ndim == 3 and image.shape[2] == 4:
+            image = np.ascontiguousarray(image[:, :, :3])
+    try:
+        done, encoded = cv2.imencode(encoding, image, parameters)
+    except cv2.error as error:
+        raise ImageError(f"OpenCV cannot encode shape {image.shape} as {encoding}: {error.err}") from None
+    if not done:
+        raise ImageError(f"OpenCV cannot encode shape {image.shape} as {encoding}")
+    return encoded.tobytes()

@@ -1,0 +1,204 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the decoders inside OpenCV print while they decode an image, caught, and which of it tells of damage.
+
+libjpeg, libpng and others print from C, to file descriptor 2, without the name of an image. While one decodes, a file in memory
+stands in the place of that descriptor, for the whole process; what others print meanwhile is passed on. A program that another
+thread starts in that moment has the file as its stderr. Knows nothing of records, loads no OpenCV.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import sys
+import tempfile
+import threading
+from contextlib import suppress
+from typing import Any, Callable, List, Optional, Tuple
+
+from ..errors import ImageError
+
+if sys.platform != "win32":
+    import fcntl
+
+# What libjpeg prints when it goes on behind damage, and libpng; their other remarks are of metadata.
+_DAMAGE = re.compile(
+    r"Corrupt JPEG data: (?!bad ICC)|Premature end of JPEG file|Inconsistent progression sequence|libpng error: ", re.ASCII
+)
+_EXTRA_BYTES = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker")
+# Webcams and old cameras leave a byte or few between the image and the marker, and nothing is lost. Damaged scans of 1,200 photos
+# left 6 or more, which is how most damage shows: the decoder has lost step, and is done before the data is.
+_FEW_BYTES = 4
+
+_BY_A_DECODER = re.compile(
+    r"Corrupt JPEG data: |Premature end of JPEG file|Inconsistent progression sequence|Invalid SOS parameters for sequential JPEG"
+    r"|Unknown Adobe color transform code|Warning: unknown JFIF revision|Application transferred too "
+    r"|libpng (?:warning|error): |_?TIFF\w*: |\w*Decode\w*: |JPEGLib: |\[ *[A-Z]+:\d+@[\d.]+\] "
+)
+_LOGGED = re.compile(r"\[ *[A-Z]+:\d+@[\d.]+\] (?:global \S+ \w+ )?(?:.*error: \(-?\d+:[^)]*\) )?(.*?)(?: in function '\w*')?")
+_MOST_LINES, _MOST_LETTERS = 20, 300
+
+
+def _occupy_stderr() -> None:
+    """Put /dev/null in the place of a stderr that is closed: else the next file that is opened, a .rec even, has the number 2,
+    and the decoders print into it."""
+    try:
+        os.fstat(2)
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        if null != 2:
+            os.dup2(null, 2)
+            os.close(null)
+
+
+_occupy_stderr()
+
+
+def listen_to(decode: Callable[..., Any], *args: Any) -> Tuple[Any, Optional[str]]:
+    """Call what decodes an image; its decoder prints nothing to the terminal. One thread at a time.
+
+    Parameters
+    ----------
+    decode : callable
+        Decodes one image.
+    args
+        What it is called with.
+
+    Returns
+    -------
+    object
+        What it gives.
+    str or None
+        The decoder's own words, if it went on behind damage. A byte or few too many, and remarks on metadata, are no damage.
+
+    Raises
+    ------
+    ImageError
+        If ``decode`` does; the decoder's words are added.
+    """
+    with _lock:
+        try:
+            _catch.begin()
+            result = decode(*args)
+            said = _catch.end()
+        except ImageError as error:
+            words = next(iter(_catch.end()), None)
+            raise ImageError(f"{error}; its decoder says: {words}" if words else str(error)) from None
+        except BaseException:
+            _catch.end()
+            raise
+    return result, next(filter(tells_of_damage, said), None)
+
+
+def tells_of_damage(line: str) -> bool:
+    """Whether a line of a decoder is more than a remark that harms no pixel."""
+    extra = _EXTRA_BYTES.match(line)
+    return bool(_DAMAGE.match(line)) and not (extra and int(extra.group(1)) <= _FEW_BYTES)
+
+
+class _Catch:
+    """The file in memory, one for each process."""
+
+    def __init__(self) -> None:
+        self._file = -1
+        self._identity: Tuple[int, int] = (0, 0)
+        self._stderr: Optional[int] = None  # a copy of it while the file is in its place; -1 where it is closed
+
+    def begin(self) -> None:
+        """Put the file in the place of stderr."""
+        self._open()
+        self._stderr = _copy_of_stderr()
+        os.dup2(self._file, 2)
+
+    def end(self) -> List[str]:
+        """Put stderr back, and pass on to it what is not the decoders'; gives their lines. May be called once more."""
+        if self._stderr is None:
+            return []
+        if self._stderr < 0:
+            os.close(2)
+        else:
+            os.dup2(self._stderr, 2)
+        try:
+            return self._divide() if os.lseek(self._file, 0, os.SEEK_END) else []
+        finally:
+            if self._stderr >= 0:
+                os.close(self._stderr)
+            self._stderr = None
+
+    def forget(self) -> None:
+        """In a process that was forked: the file is the parent's."""
+        self._file = -1
+
+    def _open(self) -> None:
+        """Make the file, if there is none, or if its descriptor was closed and is another's by now."""
+        with suppress(OSError):
+            status = os.fstat(self._file)
+            if (status.st_dev, status.st_ino) == self._identity:
+                return
+        self._file = _above_2(os.memfd_create("stderr") if hasattr(os, "memfd_create") else _unnamed_file())
+        status = os.fstat(self._file)
+        self._identity = status.st_dev, status.st_ino
+
+    def _divide(self) -> List[str]:
+        said: List[str] = []
+        after_log = False
+        os.lseek(self._file, 0, os.SEEK_SET)
+        with open(self._file, "rb", closefd=False) as stream:
+            for raw in stream:
+                line = raw.decode("utf-8", "replace").strip()
+                is_ours = bool(_BY_A_DECODER.match(line)) or (after_log and (not line or raw[:1] in b" \t"))
+                after_log = is_ours and (after_log or line.startswith("["))  # OpenCV's log has empty lines, and indented ones
+                if is_ours and line and len(said) < _MOST_LINES:
+                    said.append(_clean(line))
+                elif not is_ours and self._stderr is not None and self._stderr >= 0:
+                    with suppress(OSError):  # nobody is left to be told
+                        os.write(self._stderr, raw)
+        os.lseek(self._file, 0, os.SEEK_SET)
+        os.ftruncate(self._file, 0)
+        return said
+
+
+def _unnamed_file() -> int:
+    with tempfile.TemporaryFile() as stream:
+        return os.dup(stream.fileno())
+
+
+def _above_2(descriptor: int) -> int:
+    """The same file under a number that is no standard stream's, where one of those is closed."""
+    if descriptor > 2 or sys.platform == "win32":
+        return descriptor
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+    finally:
+        os.close(descriptor)
+
+
+def _copy_of_stderr() -> int:
+    try:
+        return os.dup(2) if sys.platform == "win32" else fcntl.fcntl(2, fcntl.F_DUPFD_CLOEXEC, 3)
+    except OSError as error:
+        if error.errno != errno.EBADF:
+            raise
+        return -1  # it is closed
+
+
+def _clean(line: str) -> str:
+    """A line of a decoder without the time, the thread and the place in the source that OpenCV's log puts before it."""
+    match = _LOGGED.fullmatch(line)
+    text = match.group(1) if match else line
+    return "".join(letter if letter.isprintable() else " " for letter in text)[:_MOST_LETTERS]
+
+
+_catch = _Catch()
+_lock = threading.RLock()  # who forks waits until no thread decodes: the child would have the file as its stderr
+
+
+def _after_fork() -> None:
+    _catch.forget()
+    _lock.release()
+
+
+if sys.platform != "win32":
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_after_fork)

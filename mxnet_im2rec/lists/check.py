@@ -1,0 +1,700 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""check_list(): reads a list and looks at its files as packing would, without decoding, or with it. Needs no MXNet.
+
+Of most files only the begin and the last bytes are read; of a file whose begin does not tell that it is whole, all of it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import time
+from collections import Counter, deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import (
+    Any,
+    BinaryIO,
+    Callable,
+    Deque,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
+
+from .. import arguments
+from ..errors import ImageError
+from ..images import imagefile
+from ..images.remarks import listen_to
+from ..recordio.frames import MAX_LENGTH
+from ..recordio.header import as_float32
+from ..values import Failure, format_bytes
+from .lst import Entries, ListEntry, count_entries, is_duplicate, is_inexact, read_list
+
+UNKNOWN = "unknown"
+
+_MOST_KEPT = 1000  # findings of each kind: a list that is nothing but errors must not fill the memory
+_SHOWN = 50
+_HEAD_SIZES = (
+    16 << 10,
+    256 << 10,
+)  # what is read of a JPEG: most have their first scan within the first, nearly all in the second
+_SMALL = 64 << 10  # a file up to here is read at once
+_EOI = b"\xff\xd9"
+_PNG_END = bytes.fromhex("0000000049454e44ae426082")
+_EXIF = b"Exif\0\0"
+_APP1, _SOS = 0xE1, 0xDA
+_WITHOUT_LENGTH = frozenset([0x00, 0x01, *range(0xD0, 0xDA), 0xFF])
+_CHUNK = 64  # entries that a thread takes at once
+_HEADER_BYTES = 24
+_MOST_WIDTHS = 32  # of the labels, whose entries are kept for a finding
+_LARGEST_HEADER = 64  # numbers; what says more is no header of detection labels
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is found in a list.
+
+    Attributes
+    ----------
+    list_file : str or None
+        The list's name as it was given; None for an iterable of entries.
+    line : int or None
+        The line in the list, or the position in the iterable, from 1; None for what concerns the list as a whole.
+    index : int or None
+        The entry's index.
+    path : str or None
+        The image's path as the list has it.
+    kind : str
+        Errors: ``'line'`` (no entry), ``'duplicate'`` (its index was there before), ``'missing'``, ``'unreadable'``, ``'empty'``,
+        ``'format'`` (no image, or none that is decoded), ``'damaged'`` (not whole, for one), ``'too large'``, ``'no entry'``.
+        Warnings: ``'inexact label'``, ``'label width'``, ``'detection'``, ``'rotated'``, ``'damaged inside'`` (it decodes all the
+        same, or is not decoded in packing). Notes: ``'key 0'``, ``'labels'``.
+    severity : {'error', 'warning', 'note'}
+        An error: packing fails there. A warning: it packs, and what comes out may not be what was meant. A note: good to know.
+    message : str
+        What was found, and what to do about it.
+    """
+
+    list_file: Optional[str]
+    line: Optional[int]
+    index: Optional[int]
+    path: Optional[str]
+    kind: str
+    severity: str
+    message: str
+
+    def __str__(self) -> str:
+        if self.list_file is None:
+            where = "the entries" if self.line is None else f"entry {self.line}"
+        else:
+            where = _shown(self.list_file) + ("" if self.line is None else f":{self.line}")
+        name = "" if self.path is None else f"{self.path!r}: "  # repr: a name may hold control characters
+        return f"{where}: {self.severity}: {name}{self.message}"
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What :func:`mxnet_im2rec.check_list` found. Printing it gives a line for each finding, and a summary.
+
+    Attributes
+    ----------
+    list_file : str or None
+        The list's name as it was given; None for an iterable of entries.
+    root : str
+        The folder that the paths are relative to, absolute.
+    num_entries : int
+        How many lines or entries there are, those with errors included.
+    num_bytes : int
+        The size of the image files together.
+    formats : mapping of str to int
+        How many files have each format, such as ``'JPEG'``; ``'unknown'`` for those that are no image. The most frequent first.
+    label_widths : mapping of int to int
+        How many entries have that many labels. The most frequent first.
+    is_detection : bool
+        Whether most entries have labels as ImageDetIter takes them: ``[A, B, extras..., (id, xmin, ymin, xmax, ymax, ...) x n]``.
+    index_range : (int, int) or None
+        The smallest and the largest index.
+    label_range : (float, float) or None
+        The smallest and the largest label.
+    findings : tuple of Finding
+        In the order of the list, what concerns the whole of it at the end; the first 1,000 of each kind at most.
+    counts : mapping of str to int
+        How many findings of each kind there are in all.
+    num_errors, num_warnings : int
+        How many entries packing would fail on, and how many warnings there are, in all.
+    seconds : float
+        How long the call took.
+    """
+
+    list_file: Optional[str]
+    root: str
+    num_entries: int
+    num_bytes: int
+    formats: Mapping[str, int]
+    label_widths: Mapping[int, int] = field(repr=False)
+    is_detection: bool
+    index_range: Optional[Tuple[int, int]]
+    label_range: Optional[Tuple[float, float]]
+    findings: Tuple[Finding, ...] = field(repr=False)
+    counts: Mapping[str, int]
+    num_errors: int
+    num_warnings: int
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether packing would not fail on any entry."""
+        return not self.num_errors
+
+    @property
+    def label_width(self) -> Optional[int]:
+        """The ``label_width`` to give ImageRecordIter; None if the entries differ, or are for ImageDetRecordIter."""
+        return next(iter(self.label_widths)) if len(self.label_widths) == 1 and not self.is_detection else None
+
+    def __str__(self) -> str:
+        notes = [finding for finding in self.findings if finding.severity == "note"]
+        others = [finding for finding in self.findings if finding.severity != "note"]
+        others.sort(key=lambda finding: finding.severity == "warning")  # the first errors must be among those shown
+        shown = sorted(others[:_SHOWN], key=_place)
+        lines = [str(finding) for finding in shown]
+        more = self.num_errors + self.num_warnings - len(lines)
+        if more:
+            lines.append(f"... and {more:,} more")
+        lines += [str(finding) for finding in notes]
+        return "\n".join([*lines, self.summary()])
+
+    def summary(self) -> str:
+        """The figures, without the findings."""
+        found = f"{_count(self.num_errors, 'error')}, {_count(self.num_warnings, 'warning')}"
+        noun = "entry" if self.num_entries == 1 else "entries"
+        lines = [f"{self.num_entries:,} {noun}, {format_bytes(self.num_bytes)}, checked in {self.seconds:.1f} s: {found}"]
+        if self.formats:
+            lines.append("  formats: " + ", ".join(f"{name} {count:,}" for name, count in self.formats.items()))
+        if self.label_width is not None:
+            lines.append(f"  label_width: {self.label_width}")
+        elif self.label_widths:
+            least, most = min(self.label_widths), max(self.label_widths)
+            kind = ", for detection" if self.is_detection else ""
+            lines.append(f"  labels an entry: {least}{'' if least == most else f' to {most}'}{kind}")
+        if self.label_range is not None:
+            lines.append(f"  labels: {self.label_range[0]:.9g} to {self.label_range[1]:.9g}")
+        if self.index_range is not None:
+            lines.append(f"  indices: {self.index_range[0]} to {self.index_range[1]}")
+        if len(self.counts) > 1:
+            lines.append("  findings: " + ", ".join(f"{kind} {count:,}" for kind, count in self.counts.items()))
+        return "\n".join(lines)
+
+
+def check_list(
+    list_file: Union[str, os.PathLike, Iterable[ListEntry]],
+    root: Union[None, str, os.PathLike] = None,
+    *,
+    pack_labels: bool = True,
+    pass_through: bool = False,
+    max_pixels: Optional[int] = imagefile.MAX_PIXELS,
+    decode: bool = False,
+    num_threads: int = 4,
+    progress: Optional[Callable[[int, Optional[int], int], Any]] = None,
+) -> CheckReport:
+    """Check a list, and the files in it, before packing them: an error is what :func:`mxnet_im2rec.im2rec` would fail on.
+
+    Without ``decode`` nothing is decoded. Damage in the middle of an image, the missing end of one that is no JPEG, PNG or BMP,
+    and what a transform makes of it, show up only in packing; with ``pass_through`` all that packing would fail on is found.
+
+    Parameters
+    ----------
+    list_file : str, os.PathLike or iterable of ListEntry
+        As for :func:`mxnet_im2rec.im2rec`. It is streamed.
+    root : str or os.PathLike, optional
+        The folder that relative image paths are relative to; by default the list file's, or the current one for an iterable.
+    pack_labels, pass_through : bool
+        As they will be given to :func:`mxnet_im2rec.im2rec`.
+    max_pixels : int or None
+        As it will be given to :func:`mxnet_im2rec.im2rec`.
+    decode : bool
+        Decode every image too, one at a time: damage inside one is found as far as the decoder notices. It is a warning where
+        packing stores the image all the same, unless with ``strict=True``.
+    num_threads : int
+        How many files are looked at at once, at least 1, and at most 64 or, if that is more, 16 for each CPU.
+    progress : callable, optional
+        Receives (entries done, total or None, errors) after every entry.
+
+    Returns
+    -------
+    CheckReport
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is wrong.
+    OSError
+        If the list cannot be opened, or the root is no folder.
+
+    Examples
+    --------
+    >>> from mxnet_im2rec import check_list
+    >>> report = check_list('images.lst')  # doctest: +SKIP
+    >>> print(report)  # doctest: +SKIP
+    images.lst:17: error: 'cats/tom.jpg': there is no such file
+    """
+    started = time.monotonic()
+    if not isinstance(list_file, (str, os.PathLike, Iterable)) or isinstance(list_file, bytes):
+        raise TypeError(f"list_file must be a path or an iterable of ListEntry, not {list_file!r}")
+    for name, value in (("pack_labels", pack_labels), ("pass_through", pass_through), ("decode", decode)):
+        arguments.flag(name, value)
+    max_pixels = None if max_pixels is None else arguments.whole_number("max_pixels", max_pixels, 1)
+    num_threads = arguments.few_enough("num_threads", arguments.whole_number("num_threads", num_threads, 1))
+    if not (progress is None or callable(progress)):
+        raise TypeError(f"progress must be None or callable, not {progress!r}")
+    list_name = os.fspath(list_file) if isinstance(list_file, (str, os.PathLike)) else None
+    folder = _root_folder(root, list_name)
+    total = None if progress is None else _total(list_file)
+    probe = _Probe(folder, bool(pass_through), max_pixels, bool(decode))
+    check = _Check(list_name)
+    entries = read_list(list_file, bool(pack_labels), warn=False)
+    for entry, result in _look_at_all(entries, probe, num_threads):
+        check.add(entry, result)
+        if progress is not None:
+            progress(check.num_entries, total, check.num_errors)
+    return check.report(folder, started)
+
+
+class _Result(NamedTuple):
+    """What is found in a file: an error and its kind, if there is one, and what the file is."""
+
+    error: Optional[Tuple[str, str]] = None
+    size: int = 0
+    format: Optional[str] = None
+    orientation: int = 1
+    damage: Optional[str] = None
+
+
+class _Probe:
+    """Looks at the file of an entry, as far as it must to tell whether packing fails on it."""
+
+    def __init__(self, root: str, pass_through: bool, max_pixels: Optional[int], decode: bool = False) -> None:
+        self._root = root
+        self._pass_through = pass_through
+        self._max_pixels = max_pixels
+        self._decode = decode
+
+    def __call__(self, entry: ListEntry) -> _Result:
+        path = os.path.join(self._root, entry.path)
+        try:
+            with open(path, "rb", buffering=0, opener=_open_without_waiting) as stream:
+                status = os.fstat(stream.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    return _Result(("unreadable", f"{path!r} is no regular file"))
+                if not status.st_size:
+                    return _Result(("empty", "the file is empty"), 0, None)
+                return self._look(stream, path, status.st_size, entry)
+        except FileNotFoundError:
+            return _Result(("missing", f"there is no such file, looked for at {path!r}"))
+        except OSError as error:
+            return _Result(("unreadable", f"it cannot be read: {error.strerror or error}"))
+        except ValueError as error:  # a name that no file can have
+            return _Result(("unreadable", f"it cannot be read: {error}"))
+
+    def _look(self, stream: BinaryIO, path: str, size: int, entry: ListEntry) -> _Result:
+        head = _read(stream, size if size <= _SMALL else _HEAD_SIZES[0])
+        name = imagefile.sniff(head)
+        orientation = 1
+        error = None
+        try:
+            if name == "JPEG":
+                head, orientation = self._look_at_jpeg(stream, head, size)
+            elif name in ("BMP", "TIFF") or (self._pass_through and name in imagefile.MXNET_FORMATS):
+                head = _rest(stream, head, size)  # they are rare, or the checksums of all their data count
+                if self._pass_through or name == "BMP":
+                    imagefile.check_readable_by_mxnet(head)
+            elif self._pass_through:
+                imagefile.check_readable_by_mxnet(head)
+            elif name == "PNG":
+                if size > len(head):
+                    stream.seek(-len(_PNG_END), os.SEEK_END)
+                if size == len(head) or _read(stream, len(_PNG_END)) != _PNG_END:
+                    imagefile.check_whole(_rest(stream, head, size))
+            elif not _has_decoder(path):
+                raise ImageError(f"OpenCV does not decode {imagefile.describe(head)}")
+        except OSError:
+            raise
+        except Exception as problem:  # of a damaged header; packing looks at it in the same way
+            is_format = name is None or name not in imagefile.MXNET_FORMATS
+            text = str(problem) if isinstance(problem, ImageError) else f"its {name} header is damaged: {problem}"
+            error = ("format" if is_format else "damaged", text)
+        error = error or self._too_large(stream, head, size, entry)
+        damage = None
+        if self._decode and error is None:
+            fault, damage = _decode(_rest(stream, head, size))
+            if fault is not None and not self._pass_through:
+                error = ("damaged", fault)
+            damage = damage or fault
+        return _Result(error, size, name or UNKNOWN, orientation if self._pass_through else 1, damage)
+
+    def _look_at_jpeg(self, stream: BinaryIO, head: bytes, size: int) -> Tuple[bytes, int]:
+        """Check a JPEG, by its segments up to the first scan and its last two bytes if that will do; gives what was read of it,
+        and its orientation."""
+        check = imagefile.check_readable_by_mxnet if self._pass_through else imagefile.check_whole
+        orientation, scan = _jpeg_header(head)
+        if scan is None and len(head) < size:
+            head += _read(stream, _HEAD_SIZES[1] - len(head))
+            orientation, scan = _jpeg_header(head)
+        if scan is not None and scan <= size - 2 and _last_bytes(stream, head, size) == _EOI:
+            check(head[:scan] + _EOI)  # what is in between is neither walked through nor decoded by these
+        else:
+            head = _rest(stream, head, size)
+            check(head)
+        return head, orientation
+
+    def _too_large(self, stream: BinaryIO, head: bytes, size: int, entry: ListEntry) -> Optional[Tuple[str, str]]:
+        if self._max_pixels is not None and imagefile.image_size(head) is None:  # a header may be longer than the others
+            head = _rest(stream, head, size)
+        try:
+            imagefile.check_size(head, self._max_pixels)
+        except ImageError as error:
+            return "too large", str(error)
+        num_labels = len(entry.labels)
+        needed = size + _HEADER_BYTES + (4 * num_labels if num_labels > 1 else 0)
+        if needed <= MAX_LENGTH or not self._pass_through:
+            return None
+        return "too large", f"the record would have {needed:,} bytes, RecordIO's limit is {MAX_LENGTH:,}; make the image smaller"
+
+
+def _decode(data: bytes) -> Tuple[Optional[str], Optional[str]]:
+    """Why an image cannot be decoded, or what is damaged in one that can be."""
+    from ..images import codec as images  # loads OpenCV
+
+    try:
+        _, words = listen_to(images.decode, data, 1)
+    except ImageError as error:
+        return str(error), None
+    return None, None if words is None else f"it is damaged inside, though it decodes; its decoder says: {words}"
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a named pipe would wait for its writer
+
+
+def _read(stream: BinaryIO, count: int) -> bytes:
+    """So many bytes, or all that are left."""
+    data = stream.read(count)
+    while len(data) < count:  # a signal, or a network's file system
+        more = stream.read(count - len(data))
+        if not more:
+            break
+        data += more
+    return data
+
+
+def _rest(stream: BinaryIO, head: bytes, size: int) -> bytes:
+    """The whole file."""
+    if len(head) >= size:
+        return head
+    stream.seek(0)
+    return stream.read()
+
+
+def _last_bytes(stream: BinaryIO, head: bytes, size: int) -> bytes:
+    if len(head) >= size:
+        return head[-2:]
+    stream.seek(-2, os.SEEK_END)
+    return _read(stream, 2)
+
+
+def _jpeg_header(data: bytes) -> Tuple[int, Optional[int]]:
+    """The EXIF orientation, 1 to 8, and where the data of the first scan begin; None if the segments up to there do not follow
+    each other directly, or lie beyond these bytes."""
+    orientation = 0
+    position = 2
+    while position + 4 <= len(data):
+        marker, length = data[position + 1], int.from_bytes(data[position + 2 : position + 4], "big")
+        if data[position] != 0xFF or marker in _WITHOUT_LENGTH or length < 2:
+            break
+        if marker == _APP1 and not orientation and data[position + 4 : position + 10] == _EXIF:
+            orientation = _exif_orientation(data[position + 10 : position + 2 + length])
+        position += 2 + length
+        if marker == _SOS:
+            return orientation or 1, position if position <= len(data) else None
+    return orientation or 1, None
+
+
+def _exif_orientation(tiff: bytes) -> int:
+    try:
+        found = imagefile.read_tiff_tags(tiff).get("orientation", [1])[0]
+    except struct.error:
+        return 1
+    return found if 1 <= found <= 8 else 1
+
+
+def _has_decoder(path: str) -> bool:
+    """Whether OpenCV has a decoder for a file of a rarer format, by its first bytes. Other formats need no OpenCV here."""
+    import cv2
+
+    try:
+        return bool(cv2.haveImageReader(path))
+    except (cv2.error, AttributeError):  # an OpenCV that cannot tell: no error that packing might not have
+        return True
+
+
+_Looked = Tuple[Union[ListEntry, Failure], Optional[_Result]]
+
+
+def _look_at_all(entries: Entries, probe: _Probe, num_threads: int) -> Iterator[_Looked]:
+    """Every entry with what is found in its file, in order; threads hide the time that a disk or a network takes."""
+
+    def look(chunk: Sequence[Union[ListEntry, Failure]]) -> List[_Looked]:
+        return [(entry, None if isinstance(entry, Failure) else probe(entry)) for entry in chunk]
+
+    waiting: Deque[Future] = deque()
+    with ThreadPoolExecutor(num_threads) as pool:
+        while True:
+            chunk = list(islice(entries, _CHUNK))
+            if chunk:
+                waiting.append(pool.submit(look, chunk))
+            if waiting and (not chunk or len(waiting) > 2 * num_threads):
+                yield from waiting.popleft().result()
+            if not chunk and not waiting:
+                return
+
+
+class _Check:
+    """Collects what is found, and the figures of the list."""
+
+    def __init__(self, list_name: Optional[str]) -> None:
+        self._list_name = list_name
+        self._findings: List[Finding] = []
+        self._counts: Counter = Counter()
+        self._by_severity: Counter = Counter()
+        self._formats: Counter = Counter()
+        self._widths = _Groups()
+        self._detection = _DetectionLabels()
+        self._indices: Optional[Tuple[int, int]] = None
+        self._labels: Optional[Tuple[float, float]] = None
+        self._num_bytes = 0
+        self.num_entries = 0
+
+    @property
+    def num_errors(self) -> int:
+        return self._by_severity["error"]
+
+    def add(self, entry: Union[ListEntry, Failure], result: Optional[_Result]) -> None:
+        self.num_entries += 1
+        if isinstance(entry, Failure):
+            self._tell("duplicate" if is_duplicate(entry) else "line", "error", entry.reason, entry)
+            return
+        self._add_numbers(entry)
+        if result is None:
+            return
+        self._num_bytes += result.size
+        if result.format is not None:
+            self._formats[result.format] += 1
+        if result.error is not None:
+            self._tell(result.error[0], "error", result.error[1], entry)
+            return
+        if result.damage is not None:
+            self._tell("damaged inside", "warning", result.damage, entry)
+        if result.orientation != 1:
+            message = (
+                f"EXIF orientation {result.orientation}, stored as it is: ImageRecordIter turns the image, mx.image.imdecode and "
+                "ImageRecordDataset do not; turn the file, or pack it without pass_through"
+            )
+            self._tell("rotated", "warning", message, entry)
+
+    def _add_numbers(self, entry: ListEntry) -> None:
+        index, labels = entry.index, entry.labels
+        self._indices = _stretch(self._indices, index, index)
+        self._labels = _stretch(self._labels, min(labels), max(labels))
+        self._widths.add(len(labels), entry)
+        self._detection.add(entry)
+        for label in labels:
+            if is_inexact(label) or (label and not as_float32(label)):
+                message = f"the label {_number(label)} becomes {_number(as_float32(label))}: RecordIO stores labels as float32"
+                self._tell("inexact label", "warning", message, entry)
+                break
+
+    def _tell(self, kind: str, severity: str, message: str, entry: Union[None, ListEntry, Failure] = None) -> None:
+        self._by_severity[severity] += 1
+        self._counts[kind] += 1
+        if self._counts[kind] <= _MOST_KEPT:
+            where = (None, None, None) if entry is None else (entry.line, entry.index, entry.path)
+            self._findings.append(Finding(self._list_name, *where, kind, severity, message))
+
+    def _tell_of_whole(self) -> None:
+        """What can be told only when the whole list was seen."""
+        if not self.num_entries:
+            self._tell("no entry", "error", "there is no entry; packing needs at least one")
+        if self._detection.is_likely():
+            self._tell_all("detection", *self._detection.problems())
+            self._tell("labels", "note", "the labels are for detection: read the dataset with ImageDetIter or ImageDetRecordIter")
+        elif self._widths.counts:
+            width = self._widths.counts.most_common(1)[0][0]
+            most = "most entries have 1" if width == 1 else f"most entries have {width}"
+            found = [
+                (entry, f"it has {_count(len(entry.labels), 'label')}, {most}; ImageRecordIter needs as many for every image")
+                for entry in self._widths.others(width)
+            ]
+            self._tell_all("label width", found, sum(self._widths.counts.values()) - self._widths.counts[width])
+            if len(self._widths.counts) == 1 and width > 1:
+                self._tell("labels", "note", f"every entry has {width} labels: give ImageRecordIter label_width={width}")
+        if self._indices is not None and self._indices[0]:
+            self._tell("key 0", "note", "no entry has the index 0; readers for InsightFace need it, others do not")
+
+    def _tell_all(self, kind: str, found: Sequence[Tuple[ListEntry, str]], count: int) -> None:
+        for entry, message in sorted(found, key=lambda item: item[0].line or 0)[:_MOST_KEPT]:
+            self._tell(kind, "warning", message, entry)
+            count -= 1
+        if count:
+            self._by_severity["warning"] += count
+            self._counts[kind] += count
+
+    def report(self, root: str, started: float) -> CheckReport:
+        self._tell_of_whole()
+        return CheckReport(
+            list_file=self._list_name,
+            root=root,
+            num_entries=self.num_entries,
+            num_bytes=self._num_bytes,
+            formats=dict(self._formats.most_common()),
+            label_widths=dict(self._widths.counts.most_common()),
+            is_detection=self._detection.is_likely(),
+            index_range=self._indices,
+            label_range=self._labels,
+            findings=tuple(sorted(self._findings, key=_place)),
+            counts=dict(self._counts),
+            num_errors=self.num_errors,
+            num_warnings=self._by_severity["warning"],
+            seconds=time.monotonic() - started,
+        )
+
+
+class _Groups:
+    """Entries grouped by a number; counts all, and keeps the first of each group."""
+
+    def __init__(self) -> None:
+        self.counts: Counter = Counter()
+        self._first: Dict[int, List[ListEntry]] = {}
+
+    def add(self, number: int, entry: ListEntry) -> None:
+        self.counts[number] += 1
+        if self.counts[number] <= _MOST_KEPT and (number in self._first or len(self._first) < _MOST_WIDTHS):
+            self._first.setdefault(number, []).append(entry)
+
+    def others(self, number: int) -> List[ListEntry]:
+        """The entries kept of all groups but one."""
+        return [entry for key, entries in self._first.items() if key != number for entry in entries]
+
+
+class _DetectionLabels:
+    """Finds out whether labels are ``[A, B, extras..., (id, xmin, ymin, xmax, ymax, ...) x n]``, with A the width of the header
+    and B that of an object, and which of them do not add up."""
+
+    def __init__(self) -> None:
+        self._num_entries = 0
+        self._headers: Counter = Counter()
+        self._object_widths = _Groups()
+        self._problems: List[Tuple[ListEntry, str]] = []
+        self._num_problems = 0
+
+    def add(self, entry: ListEntry) -> None:
+        self._num_entries += 1
+        header = _detection_header(entry.labels)
+        if header is not None:
+            self._headers[header] += 1
+        problem = _detection_problem(entry.labels, header)
+        if problem is None and header is not None:
+            self._object_widths.add(header[1], entry)
+        elif problem is not None:
+            self._num_problems += 1
+            if len(self._problems) < _MOST_KEPT:
+                self._problems.append((entry, problem))
+
+    def is_likely(self) -> bool:
+        """Whether more than half of the entries begin with the same header."""
+        return bool(self._headers) and 2 * self._headers.most_common(1)[0][1] > self._num_entries
+
+    def problems(self) -> Tuple[List[Tuple[ListEntry, str]], int]:
+        """The first entries that do not add up, and why, and how many there are."""
+        found, count = list(self._problems), self._num_problems
+        if self._object_widths.counts:
+            width = self._object_widths.counts.most_common(1)[0][0]
+            for entry in self._object_widths.others(width):
+                found.append((entry, f"its objects have {entry.labels[1]:g} numbers, those of most entries have {width}"))
+            count += sum(self._object_widths.counts.values()) - self._object_widths.counts[width]
+        return found, count
+
+
+def _detection_header(labels: Sequence[float]) -> Optional[Tuple[int, int]]:
+    """(A, B) if the labels begin with a likely header."""
+    if len(labels) < 2 or not (labels[0].is_integer() and labels[1].is_integer()):
+        return None
+    if not (2 <= labels[0] <= _LARGEST_HEADER and 5 <= labels[1] <= _LARGEST_HEADER):
+        return None
+    return int(labels[0]), int(labels[1])
+
+
+def _detection_problem(labels: Sequence[float], header: Optional[Tuple[int, int]]) -> Optional[str]:
+    """What is wrong with the labels as those of a detection dataset."""
+    if header is None:
+        found = ", ".join(f"{label:g}" for label in labels[:2])
+        return f"no header of detection labels, [A, B, ...] with A >= 2 and B >= 5: it begins with {found}"
+    start, width = header
+    rest = len(labels) - start
+    if rest < 0 or rest % width:
+        return f"the header says {start} numbers and {width} for each object, which does not add up to its {len(labels)} labels"
+    if not rest:
+        return "it has no object; ImageDetIter and ImageDetRecordIter refuse such an image"
+    for place in range(start, len(labels), width):
+        x_min, y_min, x_max, y_max = labels[place + 1 : place + 5]
+        if not (0 <= x_min < x_max <= 1 and 0 <= y_min < y_max <= 1):
+            box = ", ".join(f"{value:g}" for value in (x_min, y_min, x_max, y_max))
+            number = (place - start) // width + 1
+            return f"object {number} has the box {box}; expected xmin < xmax and ymin < ymax, all from 0 to 1"
+    return None
+
+
+def _number(label: float) -> str:
+    return f"{label:.0f}" if label.is_integer() else repr(label)
+
+
+def _stretch(found: Optional[Tuple[Any, Any]], low: Any, high: Any) -> Tuple[Any, Any]:
+    return (low, high) if found is None else (min(found[0], low), max(found[1], high))
+
+
+def _place(finding: Finding) -> Tuple[bool, int]:
+    return finding.line is None, finding.line or 0
+
+
+def _root_folder(root: Union[None, str, os.PathLike], list_name: Optional[str]) -> str:
+    if root is None:
+        return os.getcwd() if list_name is None else os.path.dirname(os.path.abspath(list_name))
+    folder = os.path.abspath(root)
+    if not os.path.isdir(folder):
+        raise NotADirectoryError(f"root {folder!r} is no folder")
+    return folder
+
+
+def _total(list_file: Any) -> Optional[int]:
+    """The number of entries, where it can be told without using them up."""
+    if isinstance(list_file, (str, os.PathLike)):
+        return count_entries(list_file) if os.path.isfile(list_file) else None
+    return len(list_file) if isinstance(list_file, Sequence) else None
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _shown(text: str) -> str:
+    """A name for a reader; what a terminal would take for something else is escaped."""
+    return text if text.isprintable() else repr(text)

@@ -1,0 +1,213 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""RecordIO's frames: a record's bytes to the pieces that stand in a .rec, and back. Opens no file, knows nothing of images.
+
+A frame is the magic, a 32-bit word of a 3-bit cflag and a 29-bit length, the payload, and zeros up to the next multiple of 4.
+Where the payload itself holds the magic at a multiple of 4, the record is split there into several frames and those 4 bytes
+are left out: cflag 0 is a whole record, 1 its first part, 2 a middle one, 3 the last (dmlc-core, recordio.h).
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Iterator, List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+
+from ..errors import RecordFormatError
+from ..storage.filebuffer import FileBuffer, UnreadableError
+
+MAGIC = 0xCED7230A
+MAX_LENGTH = 2**29 - 1
+
+_FIRST_LOOK, _LARGEST_LOOK = 1 << 12, 1 << 22  # bytes that are searched at once
+
+_WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
+MAGIC_BYTES = struct.pack("<I", MAGIC)
+_HEAD = struct.Struct("<II")
+_PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")
+
+
+def frame(payload: bytes) -> List[bytes]:
+    """The pieces whose concatenation is the payload's record in a .rec.
+
+    Parameters
+    ----------
+    payload : bytes
+        At most ``MAX_LENGTH`` bytes: header, labels and image.
+
+    Returns
+    -------
+    list of bytes
+        Together a multiple of 4 bytes long.
+
+    Raises
+    ------
+    ValueError
+        If the payload is too long.
+
+    Examples
+    --------
+    >>> b"".join(frame(b"abcde")).hex(" ", 4)
+    '0a23d7ce 05000000 61626364 65000000'
+    """
+    if len(payload) > MAX_LENGTH:
+        raise ValueError(f"a record of {len(payload):,} bytes; RecordIO's limit is {MAX_LENGTH:,}")
+    words = np.frombuffer(payload, "<u4", len(payload) // 4)
+    splits = (np.flatnonzero(words == MAGIC) * 4).tolist()
+    if not splits:
+        return [_HEAD.pack(MAGIC, len(payload)), payload, _PADDING[len(payload) & 3]]
+    pieces = []
+    start = 0
+    for number, end in enumerate([*splits, len(payload)]):
+        cflag = _FIRST if number == 0 else _LAST if number == len(splits) else _MIDDLE
+        pieces += [_HEAD.pack(MAGIC, cflag << 29 | end - start), payload[start:end]]
+        start = end + 4
+    return [*pieces, _PADDING[len(payload) & 3]]
+
+
+def framed_size(payload: bytes) -> int:
+    """How many bytes the payload's record takes in a .rec.
+
+    Examples
+    --------
+    >>> framed_size(b"abcde") == len(b"".join(frame(b"abcde")))
+    True
+    """
+    splits = 0
+    if MAGIC_BYTES in payload:
+        splits = int(np.count_nonzero(np.frombuffer(payload, "<u4", len(payload) // 4) == MAGIC))
+    return 8 + len(payload) + 4 * splits + (-len(payload) & 3)  # a split puts a head of 8 bytes in the place of 4
+
+
+def read_frame(buffer: FileBuffer, offset: int, path: str) -> Tuple[int, int, int]:
+    """Read the head of one frame, and make sure that all of the frame is there.
+
+    Parameters
+    ----------
+    buffer : FileBuffer
+        A whole .rec; a memoryview serves too.
+    offset : int
+        Where the frame begins.
+    path : str
+        What the errors call the file.
+
+    Returns
+    -------
+    (int, int, int)
+        The cflag, where the payload ends, and where the next frame begins. The payload begins at ``offset + 8``.
+
+    Raises
+    ------
+    RecordFormatError
+        If there is no whole frame.
+    OSError
+        If the head cannot be read; this holds for every function that takes a buffer.
+    """
+    size = len(buffer)
+    if offset + 8 > size:
+        raise RecordFormatError(path, offset, "a frame's head of 8 bytes", f"the end of the file after {size - offset}")
+    magic, word = _HEAD.unpack(buffer[offset : offset + 8])
+    if magic != MAGIC:
+        raise RecordFormatError(path, offset, f"the magic 0x{MAGIC:08x}", f"0x{magic:08x}")
+    cflag, end = word >> 29, offset + 8 + (word & MAX_LENGTH)
+    following = end + (-end & 3)
+    if cflag > _LAST:
+        raise RecordFormatError(path, offset + 4, "a cflag from 0 to 3", str(cflag))
+    if following > size:
+        what = f"a payload of {word & MAX_LENGTH:,} bytes and its padding"
+        raise RecordFormatError(path, offset + 4, what, f"{size - offset - 8:,} bytes to the end of the file")
+    return cflag, end, following
+
+
+def read_frames(buffer: FileBuffer, offset: int, path: str) -> Iterator[Tuple[int, int, int, bool]]:
+    """Read the heads of one record's frames, one after the other.
+
+    Parameters
+    ----------
+    buffer, offset, path
+        As for :func:`read_frame`.
+
+    Yields
+    ------
+    (int, int, int, bool)
+        For each frame: where it begins, where its payload ends, where the next frame begins, and whether it is the last of the
+        record. What comes next is read only when it is asked for.
+
+    Raises
+    ------
+    RecordFormatError
+        If there is no whole frame, or if it is not one that may come next.
+    """
+    start = offset
+    is_last = False
+    while not is_last:
+        cflag, end, following = read_frame(buffer, start, path)
+        if start == offset and cflag not in (_WHOLE, _FIRST):
+            raise RecordFormatError(path, start + 4, "the begin of a record (cflag 0 or 1)", f"cflag {cflag}")
+        if start > offset and cflag not in (_MIDDLE, _LAST):
+            raise RecordFormatError(path, start + 4, "the next part of a record (cflag 2 or 3)", f"cflag {cflag}")
+        is_last = cflag in (_WHOLE, _LAST)
+        yield start, end, following, is_last
+        start = following
+
+
+def read_record(buffer: FileBuffer, offset: int, path: str) -> Tuple[Union[memoryview, bytes], int]:
+    """Read one record.
+
+    Parameters
+    ----------
+    buffer, offset, path
+        As for :func:`read_frame`.
+
+    Returns
+    -------
+    (memoryview or bytes, int)
+        The payload, a slice of the buffer unless the record was split, and where the next record begins.
+
+    Raises
+    ------
+    RecordFormatError
+        If there is no whole record.
+    """
+    cflag, end, following = read_frame(buffer, offset, path)
+    if cflag == _WHOLE:
+        return buffer[offset + 8 : end], following
+    payload = bytearray()  # no list of parts: of millions that are empty it would fill the memory
+    for start, end, following, _ in read_frames(buffer, offset, path):  # noqa: B007  # the last is needed
+        if start > offset:
+            payload += MAGIC_BYTES
+        payload += buffer[start + 8 : end]
+    return bytes(payload), following
+
+
+def find_magic(buffer: FileBuffer, start: int, end: int, cflags: Sequence[int] = range(8)) -> Optional[int]:
+    """The first magic, at a multiple of 4, with one of these cflags behind it. What is looked through at once grows, so that
+    neither many pieces nor large ones take long. UnreadableError comes where there is none before what cannot be read."""
+    look = _FIRST_LOOK
+    while start + 4 <= end:
+        stop = min(start + look, end - (end - start) % 4)
+        try:
+            words = np.frombuffer(buffer[start:stop], "<u4")
+        except UnreadableError as error:
+            stop = error.start - 4 - error.start % 4
+            if stop <= start:
+                raise
+            words = np.frombuffer(buffer[start:stop], "<u4")
+        for place in (words == MAGIC).nonzero()[0].tolist():
+            found = start + 4 * place
+            if found + 8 <= len(buffer) and _HEAD.unpack(buffer[found : found + 8])[1] >> 29 in cflags:
+                return found
+        start = stop
+        look = min(look * 4, _LARGEST_LOOK)
+    return None
+
+
+def find_record(buffer: FileBuffer, start: int) -> int:
+    """Where the next record may begin, at or after a place; the end of the file if nowhere, and where the file cannot be read if
+    none begins before that."""
+    try:
+        found = find_magic(buffer, start + (-start & 3), len(buffer), cflags=(_WHOLE, _FIRST))
+    except UnreadableError as error:
+        return error.start
+    return len(buffer) if found is None else found

@@ -1,0 +1,468 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a .rec and its .idx: random access and scan. Needs no MXNet, changes nothing.
+
+What is read is checked as it is read: damage raises RecordFormatError, whatever it is, and never allocates more than the file
+holds. The error names the file that is at fault, and says what mends it.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+from array import array
+from dataclasses import dataclass, field
+from typing import Any, Iterator, List, Optional, Tuple, Union, overload
+
+import numpy as np
+
+from ..errors import ImageError, RecordFormatError
+from ..images.imagefile import MAX_PIXELS, check_size
+from ..storage.filebuffer import FileBuffer
+from .frames import MAGIC_BYTES, read_frame, read_record
+from .header import MAX_INDEX, Header, unpack_header
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record of a :class:`RecordFile`. It can be pickled.
+
+    Attributes
+    ----------
+    index : int
+        The image's id, from the record's header.
+    labels : numpy.ndarray
+        (n,) float32.
+    content : bytes
+        The image file's bytes, a copy: it stays when the .rec is closed, or changed. Empty for records that are headers of their
+        own, as InsightFace has them.
+    offset : int
+        Where the record begins in the .rec.
+    flag : int
+        The header's flag: 0 where the label is in the header, else the number of labels behind it.
+    next_offset : int
+        Where the next record begins.
+    """
+
+    index: int
+    labels: np.ndarray = field(compare=False)
+    content: bytes = field(repr=False)
+    offset: int
+    flag: int
+    next_offset: int = field(repr=False)
+
+    def image(self, color: int = 1, *, max_pixels: Optional[int] = MAX_PIXELS) -> np.ndarray:
+        """Decode the image.
+
+        Parameters
+        ----------
+        color : {1, 0, -1}
+            1: RGB. 0: grey. -1: as stored.
+        max_pixels : int or None
+            An image of more pixels is not decoded, nor one whose number of pixels its header does not tell; by default 2**28.
+            None decodes any.
+
+        Returns
+        -------
+        numpy.ndarray
+            (H, W, C) uint8, RGB; C is 1 for grey and 4, with alpha, where -1 finds one.
+
+        Raises
+        ------
+        ImageError
+            If the record has no image, or one that is damaged or too large.
+        """
+        from ..images import codec as images  # loads OpenCV
+
+        if color not in (1, 0, -1):
+            raise ValueError(f"color must be 1 (RGB), 0 (grey) or -1 (as stored), not {color!r}")
+        if not len(self.content):
+            raise ImageError(f"the record at byte {self.offset:,} (index {self.index}) has no image")
+        check_size(self.content, max_pixels)
+        return images.to_rgb(images.decode(self.content, color))
+
+
+class RecordFile:
+    """A .rec, read-only: a sequence of records in the order of the file.
+
+    It can be pickled and used after a fork and in several threads, and is a context manager.
+
+    Opening looks at the .idx and at the last record, not at the rest of the .rec. So an .idx that leaves out records in the
+    middle opens: RecordFormatError comes when the record before them is read, and by iterating. :func:`mxnet_im2rec.verify` looks
+    at everything.
+
+    Parameters
+    ----------
+    rec_path : str or os.PathLike
+        The .rec.
+    idx_path : str or os.PathLike, optional
+        Its .idx; by default the one beside it. Where there is none the .rec is scanned, which takes about five microseconds a
+        record if it is in memory.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be opened, or, then and whenever a record is read, if the disk cannot read it or the .rec has become
+        shorter. It names the file and the range of bytes.
+    RecordFormatError
+        If the .idx is damaged or does not belong to the .rec, or if the .rec is found to be damaged. Its ``path`` is the file
+        that is at fault, its message says what mends it.
+
+    Examples
+    --------
+    >>> with RecordFile('images_rec.rec') as records:  # doctest: +SKIP
+    ...     print(len(records), records[0].labels, records.by_index(17).image().shape)
+    """
+
+    def __init__(self, rec_path: Union[str, os.PathLike], idx_path: Union[None, str, os.PathLike] = None) -> None:
+        self.rec_path = os.path.abspath(os.fsdecode(rec_path))
+        if idx_path is None:
+            beside = idx_beside(self.rec_path)
+            idx_path = beside if os.path.exists(beside) else None
+        self.idx_path = None if idx_path is None else os.path.abspath(os.fsdecode(idx_path))
+        self._buffer = FileBuffer(self.rec_path)
+        self._size = len(self._buffer)
+        self._is_closed = False
+        self._by_key: Optional[np.ndarray] = None  # positions in the order of the keys, made when it is needed
+        try:
+            if self.idx_path is None:
+                self._scan()
+            else:
+                keys, offsets, lines = read_index(self.idx_path)
+                order = np.argsort(offsets, kind="stable")
+                self._keys, self._offsets, self._lines = keys[order], offsets[order], lines[order]
+                self._check_index()
+        except BaseException:
+            self.close()
+            raise
+        self._keys.flags.writeable = False
+
+    def _scan(self) -> None:
+        keys, offsets = array("Q"), array("q")
+        try:
+            for offset, header, _ in scan(self._buffer, self.rec_path):
+                keys.append(header.index)
+                offsets.append(offset)
+        except RecordFormatError as error:
+            raise damaged_rec(error) from None
+        self._keys, self._offsets = np.array(keys, np.uint64), np.array(offsets, np.int64)
+
+    def _check_index(self) -> None:
+        """What tells an .idx that is wrong, or a .rec that was cut off, without reading all of the .rec."""
+        offsets = self._offsets
+        if not len(offsets):
+            if self._size:
+                raise self._wrong_index(None, "a line for each record", "an empty file")
+            return
+        if self._size and not self._begins_record(0):
+            try:
+                read_one(self._buffer, 0, self.rec_path)
+            except RecordFormatError as error:
+                raise damaged_rec(error) from None
+        unaligned = np.flatnonzero(offsets & 3)
+        if len(unaligned):
+            found = f"{int(offsets[unaligned[0]]):,}"
+            raise self._wrong_index(int(unaligned[0]), "an offset that is a multiple of 4", found)
+        if offsets[0] != 0:
+            raise self._wrong_index(0, "an offset 0, of the first record", f"{int(offsets[0]):,} as the smallest")
+        twice = np.flatnonzero(offsets[1:] == offsets[:-1])
+        if len(twice):
+            first = int(twice[0])
+            found = f"{int(offsets[first]):,}, which line {int(self._lines[first]):,} has too"
+            raise self._wrong_index(first + 1, "an offset of its own", found)
+        last = len(offsets) - 1
+        if offsets[last] >= self._size:
+            expected = f"a record at byte {int(offsets[last]):,}, by line {int(self._lines[last]):,} of the .idx"
+            short = RecordFormatError(self.rec_path, self._size, expected, "the end of the file")
+            why = "the .rec is shorter than its .idx says: it was cut off, or the .idx is of another one"
+            raise damaged_rec(short, why) if self._size else _advise(short, f"{why}; nothing is left of it, pack it again")
+        self._at(last)
+
+    def _wrong_index(self, position: Optional[int], expected: str, found: str) -> RecordFormatError:
+        """The error for an .idx that is not of this .rec, at the line of a position."""
+        line = 1 if position is None else int(self._lines[position])
+        error = RecordFormatError(self.idx_path or self.rec_path, line, expected, found, unit="line")
+        return _advise(error, f"mxnet_im2rec.build_index({self.rec_path!r}) makes a new .idx")
+
+    def _begins_record(self, offset: int) -> bool:
+        """Whether the magic is there, and not of a frame within a record. The file may end meanwhile."""
+        head = bytes(self._buffer[offset : offset + 8])
+        return MAGIC_BYTES.startswith(head[:4]) and (len(head) < 8 or head[7] >> 5 not in (2, 3))
+
+    def _is_confirmed(self, position: int) -> bool:
+        """Whether the .rec itself says that a record begins there: the one before is whole, and ends there."""
+        if position == 0 or self.idx_path is None:
+            return True
+        try:
+            before = read_one(self._buffer, int(self._offsets[position - 1]), self.rec_path)
+        except RecordFormatError:
+            return False
+        return before.next_offset == self._offsets[position]
+
+    def _no_record(self, position: int, error: RecordFormatError) -> RecordFormatError:
+        """The error where the .idx has a record, and there is no whole one in the .rec."""
+        offset = int(self._offsets[position])
+        if self._begins_record(offset) or self._is_confirmed(position):
+            return damaged_rec(error)
+        return self._wrong_index(position, "the offset of a record", f"{offset:,}, where none begins")
+
+    def _wrong_end(self, record: Record, position: int, following: int) -> RecordFormatError:
+        """The error where a record does not end at the next one's offset or, the last one, at the end of the file."""
+        end = record.next_offset
+        is_last = position + 1 == len(self)
+        if self.idx_path is not None and end < following and self._begins_record(end):
+            try:
+                read_one(self._buffer, end, self.rec_path)
+            except RecordFormatError as error:
+                return damaged_rec(error)
+            expected = f"a line for the record at byte {end:,} of the .rec"
+            found = "none" if is_last else f"one for byte {following:,}"
+            return self._wrong_index(position if is_last else position + 1, expected, found)
+        if self.idx_path is None or is_last or self._begins_record(following):
+            expected = "a record that ends with the file" if is_last else f"a record that ends at byte {following:,}, by the .idx"
+            found = f"one that ends at byte {end:,} of {self._size:,}"
+            return damaged_rec(RecordFormatError(self.rec_path, record.offset + 4, expected, found))
+        return self._wrong_index(position + 1, "the offset of a record", f"{following:,}, where none begins")
+
+    def _read(self, position: int, offset: int, following: int) -> Record:
+        """The record at a position; it must reach to the next one's offset, so that a length that lies is noticed."""
+        self._check_open()
+        try:
+            record = read_one(self._buffer, offset, self.rec_path)
+        except RecordFormatError as error:
+            raise self._no_record(position, error) from None
+        if record.next_offset != following:
+            raise self._wrong_end(record, position, following)
+        return record
+
+    def _at(self, position: int) -> Record:
+        following = self._size if position + 1 == len(self) else int(self._offsets[position + 1])
+        return self._read(position, int(self._offsets[position]), following)
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise ValueError(f"{self.rec_path!r} is closed")
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    @property
+    def num_bytes(self) -> int:
+        """The size of the .rec in bytes."""
+        return self._size
+
+    @property
+    def keys(self) -> np.ndarray:
+        """(n,) uint64, the records' indices by the .idx, in the order of the file. Read-only."""
+        return self._keys
+
+    @overload
+    def __getitem__(self, position: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> List[Record]: ...
+
+    def __getitem__(self, position: Union[int, slice]) -> Union[Record, List[Record]]:
+        """The record at a position in the file, from 0, or from the end if negative; a slice gives a list."""
+        if isinstance(position, slice):
+            return [self._at(each) for each in range(*position.indices(len(self)))]
+        place = _as_int(position, "a position must be an integer or a slice; by_index() takes the image's index")
+        count = len(self)
+        if not -count <= place < count:
+            what = f"from {-count} to {count - 1}" if count else "none: the file has no records"
+            raise IndexError(f"there is no position {place} in {self.rec_path!r}; the positions are {what}")
+        return self._at(place % count)
+
+    def __iter__(self) -> Iterator[Record]:
+        """Every record, in the order of the file; RecordFormatError where the .idx leaves one out."""
+        self._check_open()
+        offsets = self._offsets.tolist()
+        return map(self._read, range(len(offsets)), offsets, [*offsets[1:], self._size])
+
+    def __contains__(self, record: object) -> bool:
+        """Whether a record is of this file; whether an index is there tells ``index in records.keys``."""
+        if not isinstance(record, Record):
+            raise TypeError(f"a RecordFile has records in it, not {record!r}; for an image's index: index in records.keys")
+        position = int(np.searchsorted(self._offsets, record.offset))
+        return position < len(self) and self._offsets[position] == record.offset and self._at(position) == record
+
+    def by_index(self, index: int) -> Record:
+        """The record of an image's index.
+
+        Parameters
+        ----------
+        index : int
+            The key in the .idx. If several records have it, the last of them, as MXNet does.
+
+        Raises
+        ------
+        TypeError
+            If it is no integer.
+        KeyError
+            If there is none.
+        RecordFormatError
+            If the record has another id: the .idx belongs to another .rec.
+        """
+        wanted = _as_int(index, "an index must be an integer")
+        position = self._find(wanted)
+        if position is None:
+            raise KeyError(f"no record of {self.rec_path!r} has the index {wanted}")
+        record = self[position]
+        if record.index == wanted:
+            return record
+        if self.idx_path is None:  # the file has changed since it was scanned
+            raise RecordFormatError(self.rec_path, record.offset, f"the record of index {wanted}", f"that of {record.index}")
+        raise self._wrong_index(position, f"the offset of the record of index {wanted}", f"that of {record.index}")
+
+    def _find(self, index: int) -> Optional[int]:
+        """The position of the last record with a key."""
+        if not 0 <= index <= MAX_INDEX:
+            return None
+        by_key = self._by_key
+        if by_key is None:
+            by_key = self._by_key = np.argsort(self._keys, kind="stable")
+        place = int(np.searchsorted(self._keys, np.uint64(index), side="right", sorter=by_key)) - 1
+        return None if place < 0 or int(self._keys[by_key[place]]) != index else int(by_key[place])
+
+    def close(self) -> None:
+        """Close the file; records that were read keep their content."""
+        self._is_closed = True
+        self._buffer.close()
+
+    def __enter__(self) -> RecordFile:
+        self._check_open()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self.close()
+
+    def __reduce__(self) -> Tuple[Any, Tuple]:
+        return type(self), (self.rec_path, self.idx_path)
+
+    def __repr__(self) -> str:
+        state = ", closed" if self._is_closed else ""
+        return f"<RecordFile {self.rec_path!r}: {len(self):,} records, {self.num_bytes:,} bytes{state}>"
+
+
+def idx_beside(rec_path: str) -> str:
+    """The .idx that belongs to a .rec by its name, as MXNet's ImageRecordDataset has it."""
+    return os.path.splitext(rec_path)[0] + ".idx"
+
+
+def read_one(buffer: FileBuffer, offset: int, path: str) -> Record:
+    """The record that begins at an offset; RecordFormatError if there is no whole one."""
+    payload, following = read_record(buffer, offset, path)
+    header = _unpack(payload, offset, path)
+    return Record(header.index, header.labels, bytes(payload[header.size :]), offset, header.flag, following)
+
+
+def read_header(buffer: FileBuffer, offset: int, path: str) -> Tuple[Header, int, int]:
+    """The header of the record that begins at an offset, the size of its payload, and where the next record begins.
+
+    RecordFormatError if there is no whole record. Of the payload no more than the header is read, unless the record was split.
+    """
+    cflag, end, following = read_frame(buffer, offset, path)
+    if cflag:
+        payload, following = read_record(buffer, offset, path)
+        return _unpack(payload, offset, path), len(payload), following
+    start = offset + 8
+    flag = int.from_bytes(buffer[start : min(end, start + 4)], "little")
+    return _unpack(buffer[start : min(end, start + 24 + 4 * flag)], offset, path), end - start, following
+
+
+def _unpack(payload: Union[bytes, memoryview], offset: int, path: str) -> Header:
+    try:
+        return unpack_header(payload)
+    except ValueError as error:
+        expected, found = error.args
+        raise RecordFormatError(path, offset + 8, expected, found) from None
+
+
+def scan(buffer: FileBuffer, path: str) -> Iterator[Tuple[int, Header, int]]:
+    """Where each record of a .rec begins, from its first byte to its last, its header, and where the next one begins."""
+    offset = 0
+    while offset < len(buffer):
+        header, _, following = read_header(buffer, offset, path)
+        yield offset, header, following
+        offset = following
+
+
+def read_index(idx_path: str) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Read an .idx.
+
+    Parameters
+    ----------
+    idx_path : str
+        Lines ``key <tab> offset``; blank ones are passed over.
+
+    Returns
+    -------
+    (numpy.ndarray, numpy.ndarray, numpy.ndarray)
+        (n,) uint64 keys, (n,) int64 offsets and (n,) int64 numbers of the lines, from 1, in the order of the file.
+
+    Raises
+    ------
+    RecordFormatError
+        If a line is something else.
+    """
+    keys: List[int] = []
+    offsets: List[int] = []
+    lines: List[int] = []
+    with open(idx_path, "rb") as stream:
+        for number, line in enumerate(stream, 1):
+            words = line.split()
+            if not words:
+                continue
+            if len(words) != 2 or not (words[0].isdigit() and words[1].isdigit()) or len(line) > 100:
+                raise _unreadable(idx_path, number, "a key, a tab and an offset", line)
+            key, offset = int(words[0]), int(words[1])
+            if key > MAX_INDEX or offset >= 2**63:
+                raise _unreadable(idx_path, number, "a key and an offset of 64 bits", line)
+            keys.append(key)
+            offsets.append(offset)
+            lines.append(number)
+    return np.array(keys, np.uint64), np.array(offsets, np.int64), np.array(lines, np.int64)
+
+
+def _unreadable(idx_path: str, number: int, expected: str, line: bytes) -> RecordFormatError:
+    error = RecordFormatError(idx_path, number, expected, repr(line[:80]), unit="line")
+    return _advise(error, "mxnet_im2rec.build_index() makes a new .idx from the .rec")
+
+
+def damaged_rec(error: RecordFormatError, why: Optional[str] = None) -> RecordFormatError:
+    """The error, with what to do about a damaged .rec."""
+    why = why or ("the .rec is damaged" if error.offset else "this is no .rec, or its begin is damaged")
+    return _advise(error, f"{why}; mxnet_im2rec.salvage({error.path!r}, out) keeps what is whole")
+
+
+def _advise(error: RecordFormatError, advice: str) -> RecordFormatError:
+    error.args = (f"{error}; {advice}",)
+    return error
+
+
+def _as_int(value: Any, rule: str) -> int:
+    """The value as an int, NumPy's integers among them; TypeError with the rule for anything else."""
+    try:
+        if not isinstance(value, (bool, np.bool_)):
+            return operator.index(value)
+    except TypeError:  # it is no integer
+        pass
+    raise TypeError(f"{rule}, not {value!r}")
+
+
+def detection_classes(labels: np.ndarray) -> Optional[List[float]]:
+    """The classes of an image's objects; None if the labels are not ``[A, B, extras..., (id, xmin, ymin, xmax, ymax, ...) x n]``
+    with n > 0, A the width of the header and B that of an object."""
+    if len(labels) < 7:
+        return None
+    start, width = float(labels[0]), float(labels[1])
+    if not (start.is_integer() and width.is_integer() and 2 <= start < len(labels) and width >= 5):
+        return None
+    objects = labels[int(start) :]
+    if len(objects) % int(width):
+        return None
+    objects = objects.reshape(-1, int(width))
+    boxes = objects[:, 1:5]
+    if not ((boxes >= 0).all() and (boxes <= 1).all() and (boxes[:, 2:] > boxes[:, :2]).all()):
+        return None
+    return objects[:, 0].tolist()

@@ -1,0 +1,134 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""MXNet's image operators that leave a part of their output unwritten, mended for the time in which a plan runs.
+
+An operator's output is memory that someone else has freed. What an operator of MXNet 1.9.1 does not write keeps the bytes of
+that memory, which differ from run to run. ``UNWRITTEN`` lists these operators. Mended, each of them begins with an output that
+is a copy of its input; the operator itself, its random draws and all that it writes are MXNet's own. Knows nothing of transforms.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import threading
+from contextlib import contextmanager
+from typing import Any, Callable, Dict, Iterator, Tuple
+
+from ..errors import TransformResultError
+from ..mxnet_compat import import_mxnet
+
+_Shape = Tuple[int, ...]
+
+
+def _odd_height(shape: _Shape) -> bool:
+    return shape[0] % 2 == 1
+
+
+def _odd_width(shape: _Shape) -> bool:
+    return shape[1] % 2 == 1
+
+
+def _grey(shape: _Shape) -> bool:
+    return shape[2] == 1
+
+
+def _any(shape: _Shape) -> bool:
+    return True
+
+
+UNWRITTEN: Dict[str, Callable[[_Shape], bool]] = {
+    "_image_flip_left_right": _odd_width,  # the middle column
+    "_image_flip_top_bottom": _odd_height,  # the middle row
+    "_image_random_flip_left_right": _odd_width,
+    "_image_random_flip_top_bottom": _odd_height,
+    "_image_adjust_lighting": _grey,  # all of it, here and below
+    "_image_random_lighting": _grey,
+    "_image_random_hue": _grey,
+    "_image_random_color_jitter": _any,  # where nothing is to be jittered, or where an image is grey and hue comes first
+}
+"""MXNet's names of the operators, and the shapes, (height, width, channels), of which one leaves something unwritten."""
+
+_here = threading.local()
+
+
+@contextmanager
+def outputs_written() -> Iterator[None]:
+    """In this thread, have the operators write all of their output, whoever calls them and however: a stock Block, another
+    Block, a function, a hybridized container. Afterwards MXNet and all Blocks do as before.
+
+    A hybridized Block calls no operators but runs a graph. One whose graph holds such an operator runs as if it were not
+    hybridized, which gives the same bytes. A SymbolBlock can only run its graph: there it is an error.
+    """
+    _install()
+    before = _is_on()
+    _here.is_on = True
+    try:
+        yield
+    finally:
+        _here.is_on = before
+
+
+def _is_on() -> bool:
+    return getattr(_here, "is_on", False)
+
+
+def _install() -> None:
+    """Put a switch before MXNet's two ways to an operator; it stays, and while it is off it passes everything on."""
+    mx = import_mxnet()
+    register = mx.ndarray.register  # whose functions all call the operators by the name that is replaced here
+    if not hasattr(register._imperative_invoke, "__wrapped__"):
+        register._imperative_invoke = _mended_invoke(mx.ndarray._internal._imperative_invoke, mx)
+    block = mx.gluon.HybridBlock
+    if not hasattr(block._call_cached_op, "__wrapped__"):
+        block._call_cached_op = _mended_graph(block._call_cached_op, mx)
+
+
+def _mended_invoke(invoke: Callable, mx: Any) -> Callable:
+    leaves_out = {_handle(mx, name): condition for name, condition in UNWRITTEN.items()}
+
+    @functools.wraps(invoke)
+    def mended(handle: int, arrays: Any, keys: Any, values: Any, out: Any, *rest: Any) -> Any:
+        condition = leaves_out.get(handle) if _is_on() else None
+        if condition is None or arrays[0].ndim != 3 or not condition(arrays[0].shape):
+            return invoke(handle, arrays, keys, values, out, *rest)
+        whole = arrays[0].copy()
+        invoke(handle, arrays, keys, values, whole, *rest)
+        if out is None:
+            return whole
+        out[:] = whole
+        return out
+
+    return mended
+
+
+def _handle(mx: Any, name: str) -> Any:
+    handle = ctypes.c_void_p()
+    mx.base.check_call(mx.base._LIB.NNGetOpHandle(name.encode(), ctypes.byref(handle)))
+    return handle.value
+
+
+def _mended_graph(call: Callable, mx: Any) -> Callable:
+    hybrid = mx.gluon.HybridBlock
+
+    @functools.wraps(call)
+    def mended(self: Any, *args: Any) -> Any:
+        if not _is_on():
+            return call(self, *args)
+        _, graph = self._get_graph(*args)
+        text = graph.tojson()
+        found = [name for name in UNWRITTEN if f'"{name}"' in text]
+        if not found:
+            return call(self, *args)
+        if isinstance(self, mx.gluon.SymbolBlock):
+            raise TransformResultError(
+                f"a SymbolBlock runs {found[0]}, which leaves a part of its output unwritten in MXNet 1.9.1; "
+                "use the Block that the graph was made from"
+            )
+        self._active = False
+        try:
+            return hybrid.forward(self, *args)
+        finally:
+            self._active = True
+
+    return mended

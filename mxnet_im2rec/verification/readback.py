@@ -1,0 +1,375 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""The process in which MXNet's ImageRecordIter reads a dataset, run by verification.py: a bad record makes MXNet abort.
+
+``python -m mxnet_im2rec.verification.readback REQUEST``, where REQUEST is JSON (see :class:`Request`). Each line on stdout is a JSON object
+with an ``event``: ``progress``, ``problem``, ``note``, ``failed``, and ``done`` as the last. No ``done``, no proof.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import struct
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, Callable, List, NamedTuple, NoReturn, Optional, Set, Tuple
+
+import cv2
+import numpy as np
+
+from ..cpus import usable_cpus
+from ..errors import ImageError, MXNetUnavailableError
+from ..images import imagefile
+from ..images.remarks import tells_of_damage
+from ..mxnet_compat import explain, import_mxnet
+from ..recordio.reader import Record, read_one, scan
+from ..storage.filebuffer import FileBuffer
+
+_BATCH_BYTES, _BATCH_RECORDS = 32 << 20, 128
+_PROGRESS_SECONDS = 1.0
+_DECODE_FLAGS = {3: cv2.IMREAD_COLOR, 1: cv2.IMREAD_GRAYSCALE}
+_TURNED = 5  # the EXIF orientations from here on change rows and columns
+_PARENT_SECONDS = 1.0  # how often to look for the parent where its end of the pipe stays open in another child of its own
+
+
+class Request(NamedTuple):
+    """What is to be read.
+
+    Attributes
+    ----------
+    rec : str
+        The .rec, without a character that ImageRecordIter stumbles on.
+    idx : str or None
+        Its .idx; None reads without one.
+    label_width : int
+        How many labels every record has; 0 leaves ImageRecordIter out, the images are only decoded.
+    sample : int or None
+        How many records' pixels are looked at, spread over the file; None: all.
+    folder : str or None
+        What to remove when the parent is gone: the folder that was made for this process.
+    parent : int or None
+        The id of the process that waits for this one, which ends with it.
+    max_pixels : int or None
+        How many pixels an image may have; None: any number.
+    """
+
+    rec: str
+    idx: Optional[str]
+    label_width: int
+    sample: Optional[int]
+    folder: Optional[str] = None
+    parent: Optional[int] = None
+    max_pixels: Optional[int] = None
+
+
+class _Image(NamedTuple):
+    """What is known of an image before MXNet sees it: its size as MXNet will have it, and whether pixels can be compared."""
+
+    size: Optional[Tuple[int, int]]
+    is_comparable: bool
+    fault: Optional[str]
+    is_too_large: bool = False
+
+
+class Readback:
+    """One reading of a dataset.
+
+    Parameters
+    ----------
+    request : Request
+    tell : callable
+        Receives the events, as keyword arguments.
+    """
+
+    def __init__(self, request: Request, tell: Callable[..., None]) -> None:
+        self._request = request
+        self._tell = tell
+        self._told = 0.0
+        self._buffer = FileBuffer(request.rec)
+        self._offsets: List[int] = []
+        self._labels: List[np.ndarray] = []
+        self._looked_at: Optional[np.ndarray] = None
+        self._is_comparable: List[bool] = []
+        self._is_grey = True
+        self._num_too_large = 0
+        self._num_compared = 0
+        self._suspects: List[int] = []  # JPEGs while whose decoding something was printed, by whichever thread
+        self._faulty: Set[int] = set()  # what was told to be damaged already
+
+    def run(self) -> None:
+        """Look at every image, then read all of them through ImageRecordIter."""
+        for offset, header, _ in scan(self._buffer, self._request.rec):
+            self._offsets.append(offset)
+            self._labels.append(header.labels)
+        count = len(self._offsets)
+        self._looked_at = np.ones(count, bool)
+        if self._request.sample is not None and self._request.sample < count:
+            self._looked_at[:] = False
+            self._looked_at[np.linspace(0, count - 1, self._request.sample).round().astype(int)] = True
+        cv2.setNumThreads(1)
+        with ThreadPoolExecutor(usable_cpus()) as threads:
+            size = self._look_at_images(threads)
+            if self._request.label_width and self._num_too_large:
+                what = "it would decode images of more pixels than max_pixels allows"
+                self._tell(event="note", message=f"ImageRecordIter was not run: {what}")
+            elif self._request.label_width and size is None:
+                self._tell(event="note", message="ImageRecordIter was not run: there is no image that can be decoded")
+            elif self._request.label_width and size is not None:
+                self._iterate(threads, (3, *size))
+                if self._is_grey and self._num_compared:
+                    self._iterate(threads, (1, *size))
+        self._tell_of_damaged_scans()  # now that no one else decodes
+
+    def _record(self, position: int) -> Record:
+        return read_one(self._buffer, self._offsets[position], self._request.rec)
+
+    def _progress(self, done: int) -> None:
+        """Tell now and then that it goes on: how many records were looked at, and read through ImageRecordIter, together."""
+        now = time.monotonic()
+        if now - self._told > _PROGRESS_SECONDS:
+            self._told = now
+            self._tell(event="progress", done=done)
+
+    def _problem(self, position: int, message: str) -> None:
+        self._tell(event="problem", position=position, index=self._record(position).index, message=message)
+
+    def _look_at_images(self, threads: Any) -> Optional[Tuple[int, int]]:
+        """Tell of images that cannot be decoded; gives the smallest height and the smallest width of the others."""
+        sizes = set()
+        num_turned = 0
+        for start in range(0, len(self._offsets), _BATCH_RECORDS):
+            self._progress(start)
+            positions = range(start, min(start + _BATCH_RECORDS, len(self._offsets)))
+            for position, image in zip(positions, threads.map(self._look, positions)):
+                if image.fault is not None:
+                    self._faulty.add(position)
+                    self._problem(position, image.fault)
+                self._num_too_large += image.is_too_large
+                if image.size is not None:
+                    sizes.add(image.size)
+                    num_turned += not image.is_comparable
+                self._is_comparable.append(image.is_comparable)
+        if num_turned:
+            message = (
+                f"pixels of {num_turned:,} TIFF(s) with an EXIF orientation from 5 to 8 were not compared: MXNet turns them wrong"
+            )
+            self._tell(event="note", message=message)
+        if not sizes:
+            return None
+        height, width = (min(sides) for sides in zip(*sizes))
+        if len(sizes) > 1 and self._request.label_width:
+            message = (
+                f"images have different sizes: of each the {height} x {width} pixels in the middle were compared, the crop that"
+            )
+            self._tell(event="note", message=f"{message} ImageRecordIter gives")
+        return height, width
+
+    def _look(self, position: int) -> _Image:
+        content = self._record(position).content
+        if not content:  # a header of its own
+            return _Image(None, False, None)
+        fault = None
+        try:
+            imagefile.check_size(content, self._request.max_pixels)
+        except ImageError as error:
+            return _Image(None, False, str(error), True)
+        try:
+            imagefile.check_readable_by_mxnet(content)
+        except ImageError as error:
+            fault = str(error)
+        assert self._looked_at is not None
+        only_decoded = not self._request.label_width and self._looked_at[position]
+        try:
+            size = (None if fault or only_decoded else _size_by_header(content)) or self._decoded_size(position, content)
+        except (ImageError, struct.error, cv2.error) as error:
+            return _Image(None, False, fault or f"the image cannot be decoded: {error}")
+        if _is_turned_tiff(content):
+            return _Image((size[1], size[0]), False, fault)
+        return _Image(size, True, fault)
+
+    def _iterate(self, threads: Any, data_shape: Tuple[int, int, int]) -> None:
+        """One epoch: the number of records, every label, and the pixels of those that are looked at."""
+        count, width = len(self._offsets), self._request.label_width
+        batch_size = max(1, min(count, _BATCH_RECORDS, _BATCH_BYTES // int(np.prod(data_shape))))
+        index = {} if self._request.idx is None else {"path_imgidx": self._request.idx}
+        iterator = import_mxnet().io.ImageRecordIter(
+            path_imgrec=self._request.rec,
+            **index,
+            data_shape=data_shape,
+            label_width=width,
+            batch_size=batch_size,
+            round_batch=True,  # fills the last batch from the begin and says by how many; without it, its tail is never written
+            shuffle=False,
+            dtype="uint8",
+            preprocess_threads=usable_cpus(),
+        )
+        start = 0
+        for batch in iterator:
+            end = start + batch_size - batch.pad
+            if end > count:
+                start = end
+                self._suspects.clear()  # MXNet goes on decoding: whose damage is told of could not be said
+                break
+            self._compare_labels(start, batch.label[0].asnumpy().reshape(batch_size, -1)[: end - start])
+            self._compare_pixels(threads, start, end, batch.data[0], data_shape)
+            start = end
+            self._progress(count + start)
+        if start != count:
+            what = f"more than {count:,}" if start > count else f"{start:,}"
+            self._tell(event="problem", position=None, index=None, message=f"ImageRecordIter gives {what} of {count:,} records")
+
+    def _compare_labels(self, start: int, found: np.ndarray) -> None:
+        expected = np.stack(self._labels[start : start + len(found)])
+        for row in np.flatnonzero(~np.all((found == expected) | (np.isnan(found) & np.isnan(expected)), axis=1)).tolist():
+            what = f"ImageRecordIter gives the labels {found[row][:8].tolist()}, the record holds {expected[row][:8].tolist()}"
+            self._problem(start + row, what)
+
+    def _compare_pixels(self, threads: Any, start: int, end: int, data: Any, data_shape: Tuple[int, int, int]) -> None:
+        assert self._looked_at is not None
+        positions = [p for p in range(start, end) if self._looked_at[p] and self._is_comparable[p]]
+        if not positions:
+            return
+        pixels = data.asnumpy()
+        expected = threads.map(
+            lambda position: _crop(self._decode(position, self._record(position).content, data_shape[0]), data_shape),
+            positions,
+        )
+        for position, image in zip(positions, expected):
+            found = pixels[position - start].transpose(1, 2, 0)[:, :, ::-1]
+            self._num_compared += 1
+            if not np.array_equal(found, image):
+                differing = float(np.mean(np.any(found != image, axis=2)))
+                what = f"ImageRecordIter gives other pixels than OpenCV {cv2.__version__}: {differing:.1%} of them differ"
+                self._problem(position, what)
+            if self._is_grey and data_shape[0] == 3:
+                self._is_grey = np.array_equal(image[:, :, 0], image[:, :, 1]) and np.array_equal(image[:, :, 0], image[:, :, 2])
+
+    def _decode(self, position: int, content: bytes, channels: int) -> np.ndarray:
+        """Decode, and mark the record if stderr, a file, has grown meanwhile."""
+        before = os.fstat(2).st_size
+        try:
+            return _decode(content, channels)
+        finally:
+            if os.fstat(2).st_size != before and imagefile.sniff(content) == "JPEG":
+                self._suspects.append(position)
+
+    def _decoded_size(self, position: int, content: bytes) -> Tuple[int, int]:
+        height, width, _ = self._decode(position, content, 3).shape
+        return height, width
+
+    def _tell_of_damaged_scans(self) -> None:
+        """Decode the suspects again, one at a time, so that what libjpeg prints is of this record."""
+        harmless = []
+        for number, position in enumerate(sorted(set(self._suspects) - self._faulty)):
+            self._progress(2 * len(self._offsets) + number)
+            said = _words_of_libjpeg(self._record(position).content)
+            if not tells_of_damage(said):
+                harmless += [f"record {position:,}: {said}"] if said else []
+            else:
+                self._problem(position, f"the JPEG is damaged inside, though it decodes; libjpeg says: {said}")
+        if harmless:
+            what = f"libjpeg has a remark on {len(harmless):,} JPEGs that harms no pixel; it tells only the first of each"
+            self._tell(event="note", message=f"{what}. The first, {harmless[0]}")
+
+
+def _words_of_libjpeg(content: bytes) -> str:
+    """What is printed to stderr, a file, while a JPEG is decoded: its last line that is of libjpeg, or nothing."""
+    before = os.fstat(2).st_size
+    with suppress(ImageError, cv2.error):
+        _decode(content, 3)
+    said = os.pread(2, os.fstat(2).st_size - before, before).decode("utf-8", "replace")
+    return next((line.strip() for line in said.splitlines() if line.strip() and not line.startswith("[")), "")
+
+
+def _size_by_header(content: bytes) -> Optional[Tuple[int, int]]:
+    """The (height, width) without decoding; None where only decoding tells."""
+    kind = imagefile.sniff(content)
+    if kind == "JPEG":
+        return imagefile.jpeg_size(content)
+    if kind == "PNG":
+        width, height = struct.unpack_from(">II", content, 16)
+        return height, width
+    return None
+
+
+def _decode(content: bytes, channels: int) -> np.ndarray:
+    """(H, W, C) as the OpenCV inside MXNet decodes it: it applies the EXIF orientation of JPEGs, not yet that of PNGs."""
+    flags = _DECODE_FLAGS[channels]
+    if imagefile.sniff(content) == "PNG":
+        flags |= cv2.IMREAD_IGNORE_ORIENTATION
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    if image is None:
+        raise ImageError(f"OpenCV cannot decode it: {imagefile.describe(content)}")
+    return image.reshape(*image.shape[:2], channels)
+
+
+def _is_turned_tiff(content: bytes) -> bool:
+    if imagefile.sniff(content) != "TIFF":
+        return False
+    return imagefile.read_tiff_tags(content).get("orientation", [1])[0] >= _TURNED
+
+
+def _crop(image: np.ndarray, data_shape: Tuple[int, int, int]) -> np.ndarray:
+    """The middle, as ImageRecordIter takes it: where a side cannot be halved, a pixel less is left away at its begin."""
+    _, height, width = data_shape
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    return image[top : top + height, left : left + width]
+
+
+def _leave(folder: Optional[str]) -> NoReturn:
+    """Go, and leave nothing behind: the one who would remove the folder is gone."""
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
+
+
+def _end_with_parent(parent: int, folder: Optional[str]) -> None:
+    """Wait until the parent is gone, however that ended: stdin is its pipe."""
+    while os.getppid() == parent:
+        if select.select([0], [], [], _PARENT_SECONDS)[0] and not os.read(0, 1):
+            break
+    _leave(folder)
+
+
+def main(argument: str) -> None:
+    """Read a dataset, and tell on stdout what was found."""
+    request = Request(**json.loads(argument))
+    if request.parent is not None:
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # they reach the whole group; the parent decides, and this one cleans up
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+        threading.Thread(target=_end_with_parent, args=(request.parent, request.folder), daemon=True).start()
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # where MXNet aborts, no one wants its memory
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as stream:
+        os.dup2(2, 1)  # whatever else is printed must not come between the events
+
+        def tell(**event: Any) -> None:
+            try:
+                stream.write(json.dumps(event) + "\n")
+                stream.flush()
+            except BrokenPipeError:
+                _leave(request.folder)
+
+        try:
+            Readback(request, tell).run()
+        except MXNetUnavailableError as error:
+            tell(event="failed", message=str(error))
+        except Exception as error:
+            tell(event="failed", message=f"ImageRecordIter fails: {type(error).__name__}: {explain(error)[:500]}")
+        else:
+            tell(event="done")
+        stream.flush()
+        os._exit(0)  # MXNet's threads may hang or crash on the way out; all has been told
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,295 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""Holds a .rec against the list and the image files that it was packed from. Knows nothing of MXNet's readers."""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import Any, Callable, Dict, Iterator, NamedTuple, Optional, Tuple, Union
+
+import cv2
+import numpy as np
+
+from ..errors import RecordFormatError
+from ..images import codec as images
+from ..images.imagefile import check_size
+from ..images.remarks import listen_to
+from ..lists.lst import Entries, ListEntry
+from ..recordio.reader import Record, read_header, read_one
+from ..storage.filebuffer import FileBuffer
+from ..transforms.pipeline import Packer
+from ..transforms.plan import generators_kept
+from ..values import Failure
+from .findings import Findings, Tally
+from .structure import Structure
+
+_MOST_ALIKE = 10  # that are told one by one; more become one line
+_LEFT_OUT = "; what im2rec() left out is among the failures of its report"
+OTHER_ARGUMENTS = "; the usual cause: other transformations, seed, color or fast_decode than in packing"
+_OTHER_SIZE = "; the usual cause: other transformations or another color than in packing, or an EXIF orientation not applied"
+
+_DAMAGED = "; the usual cause: its bytes were damaged, or the image was another when it was packed"
+_NOT_FLIPPED = "; the usual cause: a flip in version 0.1.0 or by MXNet alone, which does not write the middle of an odd side"
+_ALIKE = 20.0  # dB; below it is the whole image that differs
+_BLOCK, _OFF, _FAR_OFF = 16, 4.0, 16.0  # pixels; levels
+_FIRST_TABLE = slice(25, 89)  # where a JPEG by OpenCV has the quantization of its brightness: that of its mean comes first
+_START_OF_SCAN = b"\xff\xda"
+
+Match = Tuple[ListEntry, int, int]
+"""An entry, and the position and the offset of its record."""
+
+
+def match_list(entries: Entries, buffer: FileBuffer, path: str, structure: Structure, findings: Findings) -> Iterator[Match]:
+    """Find each entry's record, and compare the labels; what is wrong is told at the end.
+
+    Parameters
+    ----------
+    entries : iterator of ListEntry or Failure
+        The list; it is streamed.
+    buffer, path : FileBuffer, str
+        The .rec.
+    structure : Structure
+        What it holds.
+    findings : Findings
+        Receives the problems.
+
+    Yields
+    ------
+    (ListEntry, int, int)
+        For each entry that has a record.
+    """
+    ids = structure.ids
+    by_id = np.argsort(ids, kind="stable")
+    is_taken = np.zeros(len(ids), bool)
+    failed = Tally(findings, "list", "lines are no entries, or repeat an index", _MOST_ALIKE)
+    missing = Tally(findings, "list", "entries have no record", _MOST_ALIKE)
+    moved = Tally(findings, "list", "entries come later in the list than entries whose records follow", _MOST_ALIKE)
+    relabelled = Tally(findings, "list", "records have other labels than their entries", _MOST_ALIKE)
+    left_over = Tally(findings, "list", "records have no entry", _MOST_ALIKE)
+    expected = 0
+    for entry in entries:
+        if isinstance(entry, Failure):
+            failed.add(f"no entry, so no record was looked for: {entry}")
+            continue
+        position = _position_of(entry.index, ids, by_id, expected)
+        if position is None:
+            missing.add(f"{_name(entry)} has no record", None, entry.index)
+            continue
+        is_taken[position] = True
+        if position < expected:
+            moved.add(f"{_name(entry)} comes later in the list than entries whose records follow", position, entry.index)
+        expected = max(expected, position + 1)
+        offset = int(structure.offsets[position])
+        try:
+            labels = read_header(buffer, offset, path)[0].labels
+        except (RecordFormatError, OSError) as error:  # it changed meanwhile, or cannot be read
+            relabelled.add(f"the labels of {_name(entry)} cannot be compared: {error}", position, entry.index)
+            continue
+        if not np.array_equal(labels, np.array(entry.labels, np.float32)):
+            what = f"expected {_shown(np.array(entry.labels, np.float32))}, found {_shown(labels)}"
+            relabelled.add(f"the labels of {_name(entry)}: {what}", position, entry.index)
+        yield entry, position, offset
+    for position in np.flatnonzero(~is_taken).tolist():
+        left_over.add("no entry of the list is left for the record", position, int(ids[position]))
+    failed.close()
+    missing.close(_LEFT_OUT)
+    for tally in (moved, relabelled, left_over):
+        tally.close()
+
+
+def _position_of(index: int, ids: np.ndarray, by_id: np.ndarray, expected: int) -> Optional[int]:
+    """The position of the record with an id: the expected one if it has it, else the first that does."""
+    if expected < len(ids) and int(ids[expected]) == index:
+        return expected
+    place = int(np.searchsorted(ids, np.uint64(index), sorter=by_id))
+    return int(by_id[place]) if place < len(ids) and int(ids[by_id[place]]) == index else None
+
+
+def _name(entry: ListEntry) -> str:
+    return f"the entry of line {entry.line}, {entry.path!r}"
+
+
+def _shown(labels: np.ndarray) -> str:
+    return f"{len(labels)} labels" if len(labels) > 8 else str(labels.tolist())
+
+
+class Difference(NamedTuple):
+    """What is wrong with a stored image, and what usually causes that."""
+
+    message: str
+    hint: str = ""
+
+
+class Likeness(NamedTuple):
+    """How near a stored image is to its source."""
+
+    psnr: float
+    has_other_bytes: bool = False
+    """Whether it is a JPEG by OpenCV, of which OpenCV here makes other bytes."""
+
+
+class SourceCheck(Packer):
+    """Compares stored images with their sources, run through the transforms again as packing does. Can be pickled."""
+
+    def __init__(self, rec_path: str, root: str, transformations: Optional[Callable], **options: Any) -> None:
+        super().__init__(
+            root=root, transformations=transformations, encoding=".png", quality=3, pass_through=False, **options
+        )  # encoding and quality do not matter: nothing is encoded
+        self._rec_path = rec_path
+        self._buffer: Optional[FileBuffer] = None
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_buffer": None}
+
+    def __call__(self, match: Match) -> Union[Likeness, Difference]:  # type: ignore[override]
+        """How near the stored image is to its source, or what is wrong with it."""
+        entry, _, offset = match
+        self.is_worn_out = False
+        try:
+            if self._buffer is None:
+                self._buffer = FileBuffer(self._rec_path)
+            record = read_one(self._buffer, offset, self._rec_path)
+        except (RecordFormatError, OSError) as error:  # it changed meanwhile, or cannot be read
+            return Difference(str(error))
+        try:
+            with open(os.path.join(self._root, entry.path), "rb") as stream:
+                data = stream.read()
+            if self._plan is None and data == record.content:
+                return Likeness(float("inf"))
+            expected = self._image_of(data, entry.index)
+        except (Exception, SystemExit) as error:  # of a transform too
+            self._recover(error)
+            return Difference(f"its source {entry.path!r} cannot be used: {type(error).__name__}: {error}")
+        try:
+            check_size(record.content, self._max_pixels)
+            return _compare(expected, record)
+        except ValueError as error:
+            return Difference(str(error))
+
+    def _image_of(self, data: bytes, index: int) -> np.ndarray:
+        check_size(data, self._max_pixels)
+        (image, full_size), _ = listen_to(self._decode, data)
+        if self._plan is None:
+            return image
+        if self._plan.is_random:
+            with generators_kept():
+                return self._plan(images.to_8_bits(image), index, full_size)
+        return self._plan(images.to_8_bits(image), index, full_size)
+
+
+def _compare(expected: np.ndarray, record: Record) -> Union[Likeness, Difference]:
+    """How near a record's image is to what its source gives, or what differs that must not.
+
+    A PNG must be equal. A JPEG by OpenCV should be, byte for byte, what OpenCV makes of the same pixels at the same quality. All
+    versions from 4.5.5 to 5.0 do make the same bytes, but some decode or resize a little differently. So where the bytes differ,
+    the pixels are compared with those of the JPEG that is made here: it is a problem if some columns or rows are further off than
+    the others, and a note if the whole image is a little off. Other JPEGs are compared with the source alone.
+    """
+    content = record.content
+    stored = np.atleast_3d(listen_to(images.decode, content, -1)[0])
+    expected = np.atleast_3d(expected)
+    is_lossless = content.startswith(b"\x89PNG")
+    if not is_lossless:  # what JPEG leaves out
+        expected = images.to_8_bits(expected)
+        expected = np.ascontiguousarray(expected[:, :, :3]) if expected.shape[2] == 4 else expected
+    if stored.shape != expected.shape or stored.dtype != expected.dtype:
+        what = f"expected {_described(expected)}, as the source gives with these arguments, found {_described(stored)}"
+        return Difference(f"the stored image is another: {what}", _OTHER_SIZE)
+    error = float(np.mean((stored.astype(np.float32) - expected.astype(np.float32)) ** 2))
+    psnr = 10 * np.log10(float(np.iinfo(stored.dtype).max) ** 2 / error) if error else float("inf")
+    if is_lossless:
+        if not error:
+            return Likeness(psnr)
+        off = _levels_off(stored, expected)
+        hint = _NOT_FLIPPED if _is_in_the_middle(off > 0) else OTHER_ARGUMENTS
+        return Difference(f"the stored PNG differs from its source ({psnr:.1f} dB): {_extent(off)}", hint)
+    made = _made_by_opencv(expected, content)
+    if made == content:
+        return Likeness(psnr)
+    if made is not None:
+        lines = _lines_far_off(_levels_off(stored, np.atleast_3d(images.decode(made, -1))), content[_FIRST_TABLE.start])
+        if lines is not None:
+            return Difference(f"a part of the image differs from its source ({psnr:.1f} dB in all): {lines[0]}", lines[1])
+    if psnr >= _ALIKE and _differs_in_parts(stored, expected, error**0.5):
+        return Difference(f"a part of the image differs from its source ({psnr:.1f} dB in all)", _DAMAGED)
+    return Likeness(psnr, made is not None)
+
+
+def _levels_off(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """How far two images are from each other at each pixel, in the channel where that is most: (H, W)."""
+    return np.atleast_3d(cv2.absdiff(one, other)).max(axis=2)
+
+
+def _made_by_opencv(image: np.ndarray, stored: bytes) -> Optional[bytes]:
+    """The JPEG that OpenCV makes of an image, of the quality of a stored one; None if another encoder wrote that one.
+
+    A JPEG does not name its encoder; but all that comes before the scan is then the same, the tables and the sampling.
+    """
+    quality = _qualities().get(stored[_FIRST_TABLE])
+    if quality is None:
+        return None
+    made = images.encode(image, ".jpg", images.encoder_parameters(".jpg", quality))
+    return made if stored.startswith(made[: made.rindex(_START_OF_SCAN) + 2]) else None
+
+
+@functools.lru_cache(maxsize=None)
+def _qualities() -> Dict[bytes, int]:
+    """Each quality, by the table that OpenCV writes for it."""
+    pixel = np.zeros((1, 1), np.uint8)
+    return {images.encode(pixel, ".jpg", images.encoder_parameters(".jpg", each))[_FIRST_TABLE]: each for each in range(1, 101)}
+
+
+def _lines_far_off(off: np.ndarray, step: int) -> Optional[Tuple[str, str]]:
+    """Which columns or rows are further off than the others, if there are any, and what usually causes that.
+
+    ``step`` is the quantum of the mean brightness of a block of 8 x 8 pixels: 1 at quality 100, 2 at 95, 16 at 50, 80 at 10.
+    Where pixels all over the image are a level off, few or all of them, the worst column or row is off in the mean by at most
+    ``2 + step / 8`` and three times the median of all. That was measured on photos at qualities from 10 to 100. One column of
+    foreign memory is off by 30 levels and more there; one that was 5 levels off before encoding is off by 4 at quality 75.
+    """
+    for axis, name in ((0, "columns"), (1, "rows")):
+        means = off.mean(axis=axis)
+        lines = np.flatnonzero(means > 2 + step / 8 + 3 * np.median(means))
+        if len(lines):
+            count = len(means)
+            is_middle = count % 2 == 1 and lines[0] <= count // 2 <= lines[-1] and lines[-1] - lines[0] < 2 * _BLOCK
+            levels = int(off.take(lines, axis=1 - axis).max())
+            what = f"{name} {lines[0]} to {lines[-1]} of {count} are up to {levels} levels off"
+            return what, _NOT_FLIPPED if is_middle else _DAMAGED
+    return None
+
+
+def _is_in_the_middle(differs: np.ndarray) -> bool:
+    """Whether two images differ in nothing but the middle column of an odd width and the middle row of an odd height."""
+    height, width = differs.shape
+    elsewhere = differs.copy()
+    elsewhere[height // 2 : height // 2 + height % 2] = False
+    elsewhere[:, width // 2 : width // 2 + width % 2] = False
+    return not elsewhere.any()
+
+
+def _extent(off: np.ndarray) -> str:
+    rows, columns = (np.flatnonzero(off.any(axis=axis)) for axis in (1, 0))
+    place = f"in columns {columns[0]} to {columns[-1]} and rows {rows[0]} to {rows[-1]}"
+    return f"{np.count_nonzero(off):,} of {off.size:,} pixels, up to {off.max()} levels off, {place}"
+
+
+def _differs_in_parts(stored: np.ndarray, expected: np.ndarray, error: float) -> bool:
+    """Whether the mean brightness of some block of 16 x 16 pixels is further off than JPEG makes it.
+
+    Damage in a JPEG's scan moves it, often without harm to the PSNR of the whole. Of undamaged ones, photos and noise alike, the
+    block that is worst off is so by at most 7 levels at quality 10, by 4 at 50, and never by more than 13, or by twice the
+    `error`, the root of the mean square in levels: measured on scikit-image's photos, at qualities from 5 to 95.
+    """
+    first, second = (
+        cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.shape[2] == 3 else image[:, :, 0] for image in (stored, expected)
+    )
+    size = max(1, stored.shape[1] // _BLOCK), max(1, stored.shape[0] // _BLOCK)
+    blocks = cv2.resize(cv2.subtract(first, second, dtype=cv2.CV_32F), size, interpolation=cv2.INTER_AREA)
+    worst = float(np.abs(blocks).max())
+    return worst > _FAR_OFF or (worst > _OFF and worst > 2 * error)
+
+
+def _described(image: np.ndarray) -> str:
+    return f"{'x'.join(map(str, image.shape))} {image.dtype}"

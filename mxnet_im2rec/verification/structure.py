@@ -1,0 +1,336 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""Looks through a .rec and its .idx byte by byte of their structure, and goes on behind damage. Decodes no image.
+
+Whatever the bytes are, what is wrong with them becomes a problem among the findings; nothing is raised.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from dataclasses import dataclass
+from typing import Dict, List, Optional, Set, Tuple
+
+import numpy as np
+
+from ..errors import RecordFormatError
+from ..recordio.frames import MAGIC_BYTES, find_magic, find_record, read_frames
+from ..recordio.header import MAX_INDEX
+from ..recordio.reader import read_header
+from ..storage.filebuffer import FileBuffer, UnreadableError
+from .findings import Findings, Tally
+
+_MOST_PLACES = 20  # that are told one by one, where a .rec is damaged; more become one line
+_EXACT_FLOAT32 = 2**24  # header records hold ids as labels: those above may be rounded
+_SALVAGE = "mxnet_im2rec.salvage() saves the whole records"
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What a .rec holds.
+
+    Attributes
+    ----------
+    ids : numpy.ndarray
+        (n,) uint64, of the whole records in the order of the file.
+    offsets : numpy.ndarray
+        (n,) int64, where they begin.
+    label_counts : tuple of int
+        Every number of labels that a record has.
+    num_empty : int
+        How many records have no image.
+    is_whole : bool
+        Whether readers can go from the first byte to the last.
+    size : int
+        How many bytes the .rec has.
+    cut_at : int or None
+        Where a record begins that does not end before the file does.
+    """
+
+    ids: np.ndarray
+    offsets: np.ndarray
+    label_counts: Tuple[int, ...]
+    num_empty: int
+    is_whole: bool
+    size: int
+    cut_at: Optional[int]
+
+
+def check_structure(buffer: FileBuffer, path: str, findings: Findings) -> Structure:
+    """Look at every frame, its padding, the header and the number of labels.
+
+    Parameters
+    ----------
+    buffer : FileBuffer
+        A whole .rec.
+    path : str
+        What the .rec is called.
+    findings : Findings
+        Receives the problems, and what is strange about the labels.
+    """
+    damage = Tally(findings, "structure", "places are damaged", _MOST_PLACES)
+    ids, offsets, empties = array("Q"), array("q"), array("q")
+    bare = array("q")  # without an image, and without labels behind the header: nobody writes such records on purpose
+    label_counts: Set[int] = set()
+    ranges: Dict[int, np.ndarray] = {}  # the labels of records without an image that have two, by their position
+    detection = _DetectionLabels()
+    header_record: Optional[int] = None
+    is_whole = True
+    cut_at = None
+    offset = 0
+    while offset < len(buffer):
+        position = len(ids)
+        try:
+            following, stray = _check_frames(buffer, offset, path, position, damage)
+            if stray is not None:
+                is_whole = False
+                if following is None:  # a length is what is damaged: what it covers is not this record's
+                    offset = find_record(buffer, stray)
+                    continue
+            header, size, following = read_header(buffer, offset, path)
+        except UnreadableError as error:
+            is_whole = False
+            unreadable = buffer.pass_over(error)
+            damage.add(f"{unreadable.strerror}; lost from byte {offset:,} on")
+            offset = unreadable.end
+            continue
+        except RecordFormatError as error:
+            is_whole = False
+            following = find_record(buffer, offset + 4)
+            where = (
+                "to the end of the file" if following == len(buffer) else f"to byte {following:,}, where the next record begins"
+            )
+            what = f"byte {error.offset:,}: expected {error.expected}, found {error.found}"
+            damage.add(f"{what}; lost from byte {offset:,} {where}")
+            if following == len(buffer) and "the end of the file" in error.found:
+                cut_at = offset
+            offset = following
+            continue
+        if header.id2:
+            what = f"byte {offset + 24:,}: expected 0 as the header's second id, found {header.id2}"
+            damage.add(what, position, header.index)
+        if size == header.size:
+            (empties if header.flag else bare).append(position)
+            if header.flag and header.index == 0 and header_record is None:
+                header_record = position
+            if header.flag == 2:
+                ranges[position] = header.labels
+        else:
+            detection.see(header.labels, position, header.index)
+        label_counts.add(len(header.labels))
+        ids.append(header.index)
+        offsets.append(offset)
+        offset = following
+    damage.close("" if is_whole else f"; {_SALVAGE}")
+    if not ids:
+        findings.add("structure", f"there is not one whole record in its {len(buffer):,} bytes")
+    num_empty = len(empties) + len(bare)
+    all_ids = np.array(ids, np.uint64)
+    if header_record is None:
+        bare.extend(empties)
+    else:  # InsightFace's: one of index 0, and one for each person
+        _check_ranges(ranges, header_record, all_ids, findings)
+    without_image = Tally(findings, "structure", "records have no image", _MOST_PLACES)
+    for position in sorted(bare):
+        without_image.add("the record has no image", position, ids[position])
+    without_image.close()
+    detection.tell(findings)
+    counts = tuple(sorted(label_counts))
+    return Structure(all_ids, np.array(offsets, np.int64), counts, num_empty, is_whole, len(buffer), cut_at)
+
+
+def _check_ranges(ranges: Dict[int, np.ndarray], header_record: int, ids: np.ndarray, findings: Findings) -> None:
+    """Look whether the ids that InsightFace's header records name are there.
+
+    That of index 0 has the labels (a, b): the images are 1 to a - 1, the persons' header records a to b - 1. A person's own has
+    (a, b) too: the images of this person are a to b - 1.
+    """
+    present = np.unique(ids)
+    wrong = Tally(findings, "structure", "header records name ids that are not there", _MOST_PLACES)
+    num_rounded = 0
+    for position, labels in ranges.items():
+        start, end = labels.tolist()
+        index = int(ids[position])
+        if not (0 <= start <= end < 2**63 and start.is_integer() and end.is_integer()):
+            wrong.add(f"expected two ids as its labels, the first not above the second, found {[start, end]}", position, index)
+            continue
+        if end > _EXACT_FLOAT32:
+            num_rounded += 1
+            continue
+        first, last = (1 if position == header_record else int(start)), int(end) - 1
+        found = int(np.searchsorted(present, np.uint64(last + 1)) - np.searchsorted(present, np.uint64(first)))
+        if found < last + 1 - first:
+            what = f"the header record names the ids {first} to {last}, of which {last + 1 - first - found:,} are not in the file"
+            wrong.add(f"{what}, the first {_first_missing(present, first)}", position, index)
+    wrong.close()
+    if num_rounded:
+        findings.note(f"the ids that {num_rounded:,} header records name were not looked for: above 2**24 float32 rounds them")
+
+
+def _first_missing(present: np.ndarray, first: int) -> int:
+    """The first id from ``first`` on that is not among the sorted ones."""
+    later = present[np.searchsorted(present, np.uint64(first)) :]
+    gaps = np.flatnonzero(later != np.arange(first, first + len(later), dtype=np.uint64))
+    return first + (int(gaps[0]) if len(gaps) else len(later))
+
+
+class _DetectionLabels:
+    """Watches for detection labels, ``[A, B, ..., objects]``: A numbers of header, these two included, then B for each object.
+
+    Any labels may look like that by chance, so that they are taken for it only where all records' do, with the same A and B.
+    """
+
+    def __init__(self) -> None:
+        self._header: Optional[Tuple[float, float]] = None
+        self._is_detection = True
+        self._count = self._num_wrong = 0
+        self._first = ""
+
+    def see(self, labels: np.ndarray, position: int, index: int) -> None:
+        if not self._is_detection:
+            return
+        start = tuple(labels[:2].tolist())
+        if self._header is None and len(start) == 2 and start[0] >= 2 and start[1] >= 5 and all(map(float.is_integer, start)):
+            self._header = start
+        if start != self._header:
+            self._is_detection = False
+            return
+        self._count += 1
+        wrong = _what_is_wrong(labels, int(start[0]), int(start[1]))
+        if wrong:
+            self._num_wrong += 1
+            self._first = self._first or f"record {position:,}, index {index}: {wrong}"
+
+    def tell(self, findings: Findings) -> None:
+        if self._is_detection and self._num_wrong and self._header is not None:
+            header, width = map(int, self._header)
+            what = f"the labels look like those of detection, {header} of header and {width} an object, and do not add up"
+            findings.note(f"{what} in {self._num_wrong:,} of {self._count:,} records, the first: {self._first}")
+
+
+def _what_is_wrong(labels: np.ndarray, header: int, width: int) -> str:
+    if len(labels) <= header:
+        return f"{len(labels)} labels hold no object; MXNet's readers of detection refuse that"
+    if (len(labels) - header) % width:
+        return f"{len(labels)} labels are not {header} and a multiple of {width}"
+    boxes = labels[header:].reshape(-1, width)[:, 1:5]
+    if not np.all((boxes >= 0) & (boxes <= 1)):
+        return "a box has a coordinate outside 0 to 1"
+    if not np.all(boxes[:, 2:] > boxes[:, :2]):
+        return "a box ends before it begins"
+    return ""
+
+
+def _check_frames(
+    buffer: FileBuffer, offset: int, path: str, position: int, damage: Tally
+) -> Tuple[Optional[int], Optional[int]]:
+    """Look at the padding of a record's frames, and for a magic in the middle of one.
+
+    Gives where the record ends, and where the first such magic is. The end is None where that magic tells that a length is
+    damaged: it is not in the last frame, or no frame follows. The frames behind it are not looked at then: many records may seem
+    to begin before one chain of frames, and each frame is to be looked at once.
+    """
+    for start, payload_end, following, is_last in read_frames(buffer, offset, path):
+        padding = bytes(buffer[payload_end:following])
+        if any(padding):
+            damage.add(f"byte {payload_end:,}: expected zeros as padding, found {padding.hex(' ')}", position)
+        stray = find_magic(buffer, start + 8, following)
+        if stray is not None:
+            what = "either the record's length is damaged, or it was not split there as RecordIO asks"
+            damage.add(f"byte {stray:,}: found the magic in the middle of a frame; {what}", position)
+            return (following if is_last and _is_magic(buffer, following) else None), stray
+    return following, None
+
+
+def _is_magic(buffer: FileBuffer, offset: int) -> bool:
+    return offset == len(buffer) or (offset + 8 <= len(buffer) and bytes(buffer[offset : offset + 4]) == MAGIC_BYTES)
+
+
+def check_index(idx_path: str, structure: Structure, findings: Findings) -> bool:
+    """Look at every line of an .idx: a key and an offset, the key once, the offset that of the record with this id.
+
+    Returns
+    -------
+    bool
+        Whether it is as it should be.
+    """
+    before = findings.num_problems
+    hint = "mxnet_im2rec.build_index() makes it from the .rec" if structure.is_whole else f"the .rec is damaged too: {_SALVAGE}"
+    if not os.path.exists(idx_path):
+        findings.add("index", f"there is no {idx_path!r}; {hint}")
+        return False
+    malformed = Tally(findings, "index", "lines are not a key, a tab and an offset")
+    try:
+        lines = _parse_index(idx_path, malformed)
+    except OSError as error:
+        findings.add("index", f"{idx_path!r} cannot be read: {error.strerror}")
+        return False
+    if not lines:
+        findings.add("index", f"{idx_path!r} holds no line with a key and an offset; MXNet crashes on it; {hint}")
+        malformed.close()
+        return False
+    malformed.close(f"; {hint}")
+    if len(np.unique(structure.ids)) < len(structure.ids):
+        hint = "the .rec has several records of one id; give every image an index of its own, and pack again"
+    keys, offsets = np.array([key for key, _, _ in lines], np.uint64), np.array([place for _, place, _ in lines], np.uint64)
+    if not np.array_equal(keys, structure.ids) or not np.array_equal(offsets, structure.offsets.astype(np.uint64)):
+        _compare_index(lines, structure, f"; {hint}", findings)
+    _check_unique(lines, f"; {hint}", findings)
+    return findings.num_problems == before
+
+
+def _parse_index(idx_path: str, malformed: Tally) -> List[Tuple[int, int, int]]:
+    """The (key, offset, line) of every line that holds them."""
+    found = []
+    with open(idx_path, "rb") as stream:
+        for number, raw in enumerate(stream, 1):
+            words = [word.strip() for word in raw.strip().split(b"\t")]
+            if len(words) == 2 and all(word.isdigit() and len(word) <= 20 for word in words):
+                key, offset = int(words[0]), int(words[1])
+                if key <= MAX_INDEX and offset <= MAX_INDEX:
+                    found.append((key, offset, number))
+                    continue
+            text = repr(raw[:80].decode("ascii", "backslashreplace"))
+            what = "a blank line; MXIndexedRecordIO raises ValueError on it" if not raw.strip() else text
+            malformed.add(f"line {number:,}: expected a key, a tab and an offset, found {what}")
+    return found
+
+
+def _check_unique(lines: List[Tuple[int, int, int]], hint: str, findings: Findings) -> None:
+    repeated = Tally(findings, "index", "lines repeat a key")
+    seen: Dict[int, int] = {}
+    for key, _, number in lines:
+        first = seen.setdefault(key, number)
+        if first != number:
+            repeated.add(f"line {number:,}: the key {key} was on line {first:,}", None, key)
+    repeated.close(hint)
+
+
+def _compare_index(lines: List[Tuple[int, int, int]], structure: Structure, hint: str, findings: Findings) -> None:
+    beyond = Tally(findings, "index", "lines are of records behind its end")
+    nowhere = Tally(findings, "index", "lines have an offset at which no record begins")
+    other_keys = Tally(findings, "index", "lines have another key than the record's id")
+    repeated = Tally(findings, "index", "lines repeat an offset")
+    without = Tally(findings, "index", "records have no line")
+    end = structure.size if structure.cut_at is None else structure.cut_at
+    positions = {offset: position for position, offset in enumerate(structure.offsets.tolist())}
+    line_of: Dict[int, int] = {}
+    for key, offset, number in lines:
+        position = positions.get(offset)
+        if position is None:
+            tally = beyond if offset >= end else nowhere
+            tally.add(f"line {number:,}: no whole record begins at its offset {offset:,}", None, key)
+            continue
+        index = int(structure.ids[position])
+        if key != index:
+            other_keys.add(f"line {number:,}: its key is {key}, the record's id {index}", position, index)
+        first = line_of.setdefault(position, number)
+        if first != number:
+            repeated.add(f"line {number:,}: its offset {offset:,} was on line {first:,}", position, index)
+    for position, index in enumerate(structure.ids.tolist()):
+        if position not in line_of:
+            without.add(f"no line for the record at byte {int(structure.offsets[position]):,}", position, index)
+    beyond.close(f"; the .rec is shorter than the .idx says: it has {structure.size:,} bytes{hint}")
+    for tally in (nowhere, other_keys, repeated, without):
+        tally.close(hint)
