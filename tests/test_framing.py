@@ -53,7 +53,7 @@ def test_any_mixture_of_magics(tmp_path_factory, pieces):
 
 
 def test_a_payload_over_the_limit_is_refused(monkeypatch):
-    monkeypatch.setattr(framing, "MAX_LENGTH", 10)
+    monkeypatch.setattr(framing, "MAX_RECORD_BYTES", 10)
     framing.frame(bytes(10))
     with pytest.raises(ValueError, match="limit is 10"):
         framing.frame(bytes(11))

@@ -34,9 +34,10 @@ from mxnet_im2rec.images.imagefile import (
     read_tiff_tags,
     sniff,
 )
+from mxnet_im2rec.limits import MAX_INDEX
 from mxnet_im2rec.lists.lst import count_entries, format_line, parse_line, read_list, why_unlistable
 from mxnet_im2rec.recordio.frames import MAGIC_BYTES, find_record, frame, read_frame, read_record
-from mxnet_im2rec.recordio.header import MAX_INDEX, Header, pack_header, unpack_header
+from mxnet_im2rec.recordio.header import Header, pack_header, unpack_header
 from mxnet_im2rec.recordio.reader import read_index, scan
 from mxnet_im2rec.values import Failure
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mxnet_im2rec.recordio.frames import MAX_LENGTH
-from mxnet_im2rec.recordio.header import MAX_INDEX, as_float32, pack_header
+from mxnet_im2rec.labels import as_float32
+from mxnet_im2rec.limits import MAX_INDEX, MAX_RECORD_BYTES
+from mxnet_im2rec.recordio.header import pack_header
 
 CASES = {
     "zero": (0, (0.0,)),
@@ -75,4 +76,4 @@ def test_as_float32_refuses_what_float32_does_not_hold(value):
 
 def test_the_limits_are_those_of_the_format():
     assert struct.unpack("<Q", struct.pack("<Q", MAX_INDEX))[0] + 1 == 1 << 64
-    assert MAX_LENGTH + 1 == 1 << 29
+    assert MAX_RECORD_BYTES + 1 == 1 << 29

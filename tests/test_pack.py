@@ -359,7 +359,7 @@ def test_the_report(folder):
 
 def test_a_record_over_the_formats_limit_is_a_failure(folder, monkeypatch):
     sizes = sorted((folder / name).stat().st_size + 24 for name in PHOTOS)
-    monkeypatch.setattr("mxnet_im2rec.transforms.pipeline.MAX_LENGTH", sizes[-2])
+    monkeypatch.setattr("mxnet_im2rec.limits.MAX_RECORD_BYTES", sizes[-2])
     report = im2rec(folder / "images.lst", folder / "out", pass_through=True, num_workers=0, error_limit=1)
     assert report.num_records == 4
     assert report.failures[0].stage == "pack" and "limit" in report.failures[0].reason

@@ -539,11 +539,11 @@ BOX = [0, 0.1, 0.1, 0.5, 0.5]
     ("objects", "message"),
     [
         (BOX * 3, None),
-        (BOX + BOX[:4], "11 labels are not 2 and a multiple of 5"),
-        ([], "2 labels hold no object"),
-        ([0, 0.1, 0.1, 0.5, 1.5], "outside 0 to 1"),
-        ([0, 0.1, 0.1, float("nan"), 0.5], "outside 0 to 1"),
-        ([0, 0.5, 0.1, 0.5, 0.5], "ends before it begins"),
+        (BOX + BOX[:4], "does not add up to its 11 labels"),
+        ([], "it has no object"),
+        ([0, 0.1, 0.1, 0.5, 1.5], "all from 0 to 1"),
+        ([0, 0.1, 0.1, float("nan"), 0.5], "all from 0 to 1"),
+        ([0, 0.5, 0.1, 0.5, 0.5], "expected xmin < xmax"),
     ],
 )
 def test_detection_labels_that_do_not_add_up_are_noted(tmp_path, objects, message):

@@ -424,7 +424,7 @@ class _Remarks:
 
 
 def _as_stored(label: float) -> float:
-    from ..recordio.header import as_float32
+    from ..labels import as_float32
 
     try:
         return as_float32(label)
@@ -456,7 +456,7 @@ def _read_list(path: str, pack_label: bool, remarks: _Remarks) -> Iterator[Union
 
 def _parse_line(text: str, pack_label: bool) -> Tuple[int, Tuple[float, ...], str]:
     """The index, the labels that count, and the path. What Python takes for a number is one, as in MXNet's tool."""
-    from ..recordio.header import MAX_INDEX
+    from ..limits import MAX_INDEX
 
     fields = [field.strip() for field in text.split("\t")]
     if len(fields) < 3:
@@ -603,13 +603,13 @@ class _Work:
 
 def _record(entry: ListEntry, data: bytes) -> bytes:
     from ..errors import ImageError
-    from ..recordio.frames import MAX_LENGTH
+    from ..limits import why_too_large
     from ..recordio.header import pack_header
 
     header = pack_header(entry.index, [_as_stored(label) for label in entry.labels])
-    size = len(header) + len(data)
-    if size > MAX_LENGTH:
-        raise ImageError(f"the record would have {size:,} bytes, RecordIO's limit is {MAX_LENGTH:,}; make the image smaller")
+    why = why_too_large(len(header) + len(data))
+    if why is not None:
+        raise ImageError(why)
     return header + data
 
 

@@ -310,10 +310,6 @@ def image_size(data: Buffer) -> Optional[Size]:
     return size if size is not None and min(size) > 0 else None
 
 
-MAX_PIXELS = 1 << 28
-"""How many pixels an image may have where no one says otherwise: 16,384 x 16,384."""
-
-
 def check_size(data: Buffer, max_pixels: Optional[int]) -> None:
     """Raise ImageError if the image has more pixels than are allowed, or if that cannot be known before it is decoded.
 

@@ -36,10 +36,10 @@ from .. import arguments
 from ..errors import ImageError
 from ..images import imagefile
 from ..images.remarks import listen_to
-from ..recordio.frames import MAX_LENGTH
-from ..recordio.header import as_float32
+from ..labels import DetectionLabels, as_float32, is_inexact
+from ..limits import HEADER_BYTES, MAX_PIXELS, why_too_large
 from ..values import Failure, format_bytes
-from .lst import Entries, ListEntry, count_entries, is_duplicate, is_inexact, read_list
+from .lst import Entries, ListEntry, count_entries, is_duplicate, read_list
 
 UNKNOWN = "unknown"
 
@@ -56,9 +56,7 @@ _EXIF = b"Exif\0\0"
 _APP1, _SOS = 0xE1, 0xDA
 _WITHOUT_LENGTH = frozenset([0x00, 0x01, *range(0xD0, 0xDA), 0xFF])
 _CHUNK = 64  # entries that a thread takes at once
-_HEADER_BYTES = 24
 _MOST_WIDTHS = 32  # of the labels, whose entries are kept for a finding
-_LARGEST_HEADER = 64  # numbers; what says more is no header of detection labels
 
 
 @dataclass(frozen=True)
@@ -202,7 +200,7 @@ def check_list(
     *,
     pack_labels: bool = True,
     pass_through: bool = False,
-    max_pixels: Optional[int] = imagefile.MAX_PIXELS,
+    max_pixels: Optional[int] = MAX_PIXELS,
     decode: bool = False,
     num_threads: int = 4,
     progress: Optional[Callable[[int, Optional[int], int], Any]] = None,
@@ -365,10 +363,9 @@ class _Probe:
         except ImageError as error:
             return "too large", str(error)
         num_labels = len(entry.labels)
-        needed = size + _HEADER_BYTES + (4 * num_labels if num_labels > 1 else 0)
-        if needed <= MAX_LENGTH or not self._pass_through:
-            return None
-        return "too large", f"the record would have {needed:,} bytes, RecordIO's limit is {MAX_LENGTH:,}; make the image smaller"
+        needed = size + HEADER_BYTES + (4 * num_labels if num_labels > 1 else 0)
+        why = why_too_large(needed) if self._pass_through else None
+        return None if why is None else ("too large", why)
 
 
 def _decode(data: bytes) -> Tuple[Optional[str], Optional[str]]:
@@ -478,7 +475,7 @@ class _Check:
         self._by_severity: Counter = Counter()
         self._formats: Counter = Counter()
         self._widths = _Groups()
-        self._detection = _DetectionLabels()
+        self._detection = DetectionLabels()
         self._indices: Optional[Tuple[int, int]] = None
         self._labels: Optional[Tuple[float, float]] = None
         self._num_bytes = 0
@@ -516,7 +513,7 @@ class _Check:
         self._indices = _stretch(self._indices, index, index)
         self._labels = _stretch(self._labels, min(labels), max(labels))
         self._widths.add(len(labels), entry)
-        self._detection.add(entry)
+        self._detection.add(labels, entry)
         for label in labels:
             if is_inexact(label) or (label and not as_float32(label)):
                 message = f"the label {_number(label)} becomes {_number(as_float32(label))}: RecordIO stores labels as float32"
@@ -534,7 +531,7 @@ class _Check:
         """What can be told only when the whole list was seen."""
         if not self.num_entries:
             self._tell("no entry", "error", "there is no entry; packing needs at least one")
-        if self._detection.is_likely():
+        if self._detection.header is not None:
             self._tell_all("detection", *self._detection.problems())
             self._tell("labels", "note", "the labels are for detection: read the dataset with ImageDetIter or ImageDetRecordIter")
         elif self._widths.counts:
@@ -567,7 +564,7 @@ class _Check:
             num_bytes=self._num_bytes,
             formats=dict(self._formats.most_common()),
             label_widths=dict(self._widths.counts.most_common()),
-            is_detection=self._detection.is_likely(),
+            is_detection=self._detection.header is not None,
             index_range=self._indices,
             label_range=self._labels,
             findings=tuple(sorted(self._findings, key=_place)),
@@ -593,74 +590,6 @@ class _Groups:
     def others(self, number: int) -> List[ListEntry]:
         """The entries kept of all groups but one."""
         return [entry for key, entries in self._first.items() if key != number for entry in entries]
-
-
-class _DetectionLabels:
-    """Finds out whether labels are ``[A, B, extras..., (id, xmin, ymin, xmax, ymax, ...) x n]``, with A the width of the header
-    and B that of an object, and which of them do not add up."""
-
-    def __init__(self) -> None:
-        self._num_entries = 0
-        self._headers: Counter = Counter()
-        self._object_widths = _Groups()
-        self._problems: List[Tuple[ListEntry, str]] = []
-        self._num_problems = 0
-
-    def add(self, entry: ListEntry) -> None:
-        self._num_entries += 1
-        header = _detection_header(entry.labels)
-        if header is not None:
-            self._headers[header] += 1
-        problem = _detection_problem(entry.labels, header)
-        if problem is None and header is not None:
-            self._object_widths.add(header[1], entry)
-        elif problem is not None:
-            self._num_problems += 1
-            if len(self._problems) < _MOST_KEPT:
-                self._problems.append((entry, problem))
-
-    def is_likely(self) -> bool:
-        """Whether more than half of the entries begin with the same header."""
-        return bool(self._headers) and 2 * self._headers.most_common(1)[0][1] > self._num_entries
-
-    def problems(self) -> Tuple[List[Tuple[ListEntry, str]], int]:
-        """The first entries that do not add up, and why, and how many there are."""
-        found, count = list(self._problems), self._num_problems
-        if self._object_widths.counts:
-            width = self._object_widths.counts.most_common(1)[0][0]
-            for entry in self._object_widths.others(width):
-                found.append((entry, f"its objects have {entry.labels[1]:g} numbers, those of most entries have {width}"))
-            count += sum(self._object_widths.counts.values()) - self._object_widths.counts[width]
-        return found, count
-
-
-def _detection_header(labels: Sequence[float]) -> Optional[Tuple[int, int]]:
-    """(A, B) if the labels begin with a likely header."""
-    if len(labels) < 2 or not (labels[0].is_integer() and labels[1].is_integer()):
-        return None
-    if not (2 <= labels[0] <= _LARGEST_HEADER and 5 <= labels[1] <= _LARGEST_HEADER):
-        return None
-    return int(labels[0]), int(labels[1])
-
-
-def _detection_problem(labels: Sequence[float], header: Optional[Tuple[int, int]]) -> Optional[str]:
-    """What is wrong with the labels as those of a detection dataset."""
-    if header is None:
-        found = ", ".join(f"{label:g}" for label in labels[:2])
-        return f"no header of detection labels, [A, B, ...] with A >= 2 and B >= 5: it begins with {found}"
-    start, width = header
-    rest = len(labels) - start
-    if rest < 0 or rest % width:
-        return f"the header says {start} numbers and {width} for each object, which does not add up to its {len(labels)} labels"
-    if not rest:
-        return "it has no object; ImageDetIter and ImageDetRecordIter refuse such an image"
-    for place in range(start, len(labels), width):
-        x_min, y_min, x_max, y_max = labels[place + 1 : place + 5]
-        if not (0 <= x_min < x_max <= 1 and 0 <= y_min < y_max <= 1):
-            box = ", ".join(f"{value:g}" for value in (x_min, y_min, x_max, y_max))
-            number = (place - start) // width + 1
-            return f"object {number} has the box {box}; expected xmin < xmax and ymin < ymax, all from 0 to 1"
-    return None
 
 
 def _number(label: float) -> str:

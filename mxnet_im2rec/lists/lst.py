@@ -16,7 +16,8 @@ import warnings
 from typing import BinaryIO, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from ..errors import ListLineError
-from ..recordio.header import MAX_INDEX, as_float32
+from ..labels import as_float32, is_inexact
+from ..limits import MAX_INDEX
 from ..values import Failure
 
 
@@ -59,7 +60,6 @@ _BOM = b"\xef\xbb\xbf"
 _NOT_IN_A_PATH = re.compile("[\t\n\r\ud800-\udfff]")
 _NAMES = {"\t": "a tab", "\n": "a line feed", "\r": "a carriage return"}
 _ON_AN_EARLIER_LINE = "was on an earlier line; give every image an index of its own"
-_EXACT_INTEGERS = 2**24  # up to here float32 holds every integer; beyond 2**64 a label is a measure, not a number of something
 
 
 def parse_line(text: str, line: Optional[int] = None) -> ListEntry:
@@ -305,17 +305,6 @@ def _check_stream(entries: Entries, pack_labels: bool, warn: bool) -> Entries:
 def is_duplicate(failure: Failure) -> bool:
     """Whether this failure of :func:`read_list` stands for an index that was there before."""
     return failure.stage == "list" and failure.reason.endswith(_ON_AN_EARLIER_LINE)
-
-
-def is_inexact(label: float) -> bool:
-    """Whether a label is an integer that float32 does not hold exactly.
-
-    Examples
-    --------
-    >>> is_inexact(2.0**24), is_inexact(2.0**24 + 1)
-    (False, True)
-    """
-    return _EXACT_INTEGERS < abs(label) < 2**64 and label.is_integer() and as_float32(label) != label
 
 
 def _warn_if_inexact(entry: ListEntry) -> bool:

@@ -22,7 +22,7 @@ from ..dataset.writer import RecordWriter
 from ..engine.parallel import ProcessPool, SerialPool, ThreadPool, ordered_map
 from ..errors import EmptyDatasetError, ErrorLimitExceeded, ListChangedError, RecordFormatError, ResumeError, name_table
 from ..images import codec as images
-from ..images import imagefile
+from ..limits import MAX_PIXELS
 from ..lists.lst import ListEntry, count_entries, read_list
 from ..progress import Progress, Tell, open_progress
 from ..recordio.reader import RecordFile
@@ -60,7 +60,7 @@ def im2rec(
     resume: bool = False,
     only: Union[None, str, os.PathLike, Sequence[Failure]] = None,
     timeout: Optional[float] = 300.0,
-    max_pixels: Optional[int] = imagefile.MAX_PIXELS,
+    max_pixels: Optional[int] = MAX_PIXELS,
     strict: bool = False,
 ) -> PackReport:
     """Pack the images of a list into a RecordIO dataset, a .rec with its .idx.

@@ -15,10 +15,10 @@ from typing import Iterator, List, Optional, Sequence, Tuple, Union
 import numpy as np
 
 from ..errors import RecordFormatError
+from ..limits import MAX_RECORD_BYTES
 from ..storage.filebuffer import FileBuffer, UnreadableError
 
 MAGIC = 0xCED7230A
-MAX_LENGTH = 2**29 - 1
 
 _FIRST_LOOK, _LARGEST_LOOK = 1 << 12, 1 << 22  # bytes that are searched at once
 
@@ -34,7 +34,7 @@ def frame(payload: bytes) -> List[bytes]:
     Parameters
     ----------
     payload : bytes
-        At most ``MAX_LENGTH`` bytes: header, labels and image.
+        At most ``MAX_RECORD_BYTES`` bytes: header, labels and image.
 
     Returns
     -------
@@ -51,8 +51,8 @@ def frame(payload: bytes) -> List[bytes]:
     >>> b"".join(frame(b"abcde")).hex(" ", 4)
     '0a23d7ce 05000000 61626364 65000000'
     """
-    if len(payload) > MAX_LENGTH:
-        raise ValueError(f"a record of {len(payload):,} bytes; RecordIO's limit is {MAX_LENGTH:,}")
+    if len(payload) > MAX_RECORD_BYTES:
+        raise ValueError(f"a record of {len(payload):,} bytes; RecordIO's limit is {MAX_RECORD_BYTES:,}")
     words = np.frombuffer(payload, "<u4", len(payload) // 4)
     splits = (np.flatnonzero(words == MAGIC) * 4).tolist()
     if not splits:
@@ -110,12 +110,12 @@ def read_frame(buffer: FileBuffer, offset: int, path: str) -> Tuple[int, int, in
     magic, word = _HEAD.unpack(buffer[offset : offset + 8])
     if magic != MAGIC:
         raise RecordFormatError(path, offset, f"the magic 0x{MAGIC:08x}", f"0x{magic:08x}")
-    cflag, end = word >> 29, offset + 8 + (word & MAX_LENGTH)
+    cflag, end = word >> 29, offset + 8 + (word & MAX_RECORD_BYTES)
     following = end + (-end & 3)
     if cflag > _LAST:
         raise RecordFormatError(path, offset + 4, "a cflag from 0 to 3", str(cflag))
     if following > size:
-        what = f"a payload of {word & MAX_LENGTH:,} bytes and its padding"
+        what = f"a payload of {word & MAX_RECORD_BYTES:,} bytes and its padding"
         raise RecordFormatError(path, offset + 4, what, f"{size - offset - 8:,} bytes to the end of the file")
     return cflag, end, following
 

@@ -13,10 +13,7 @@ from typing import NamedTuple, Sequence, Union
 
 import numpy as np
 
-MAX_INDEX = 2**64 - 1
-
 _HEADER = struct.Struct("<IfQQ")
-_FLOAT32 = struct.Struct("<f")
 
 
 def pack_header(index: int, labels: Sequence[float]) -> bytes:
@@ -42,11 +39,6 @@ def pack_header(index: int, labels: Sequence[float]) -> bytes:
     if len(labels) == 1:
         return _HEADER.pack(0, labels[0], index, 0)
     return _HEADER.pack(len(labels), 0.0, index, 0) + struct.pack(f"<{len(labels)}f", *labels)
-
-
-def as_float32(value: float) -> float:
-    """The label as a reader will see it; ``OverflowError`` where float32 has no such number."""
-    return _FLOAT32.unpack(_FLOAT32.pack(value))[0]
 
 
 class Header(NamedTuple):

@@ -17,10 +17,11 @@ from typing import Any, Iterator, List, Optional, Tuple, Union, overload
 import numpy as np
 
 from ..errors import ImageError, RecordFormatError
-from ..images.imagefile import MAX_PIXELS, check_size
+from ..images.imagefile import check_size
+from ..limits import MAX_INDEX, MAX_PIXELS
 from ..storage.filebuffer import FileBuffer
 from .frames import MAGIC_BYTES, read_frame, read_record
-from .header import MAX_INDEX, Header, unpack_header
+from .header import Header, unpack_header
 
 
 @dataclass(frozen=True)
@@ -448,21 +449,3 @@ def _as_int(value: Any, rule: str) -> int:
     except TypeError:  # it is no integer
         pass
     raise TypeError(f"{rule}, not {value!r}")
-
-
-def detection_classes(labels: np.ndarray) -> Optional[List[float]]:
-    """The classes of an image's objects; None if the labels are not ``[A, B, extras..., (id, xmin, ymin, xmax, ymax, ...) x n]``
-    with n > 0, A the width of the header and B that of an object."""
-    if len(labels) < 7:
-        return None
-    start, width = float(labels[0]), float(labels[1])
-    if not (start.is_integer() and width.is_integer() and 2 <= start < len(labels) and width >= 5):
-        return None
-    objects = labels[int(start) :]
-    if len(objects) % int(width):
-        return None
-    objects = objects.reshape(-1, int(width))
-    boxes = objects[:, 1:5]
-    if not ((boxes >= 0).all() and (boxes <= 1).all() and (boxes[:, 2:] > boxes[:, :2]).all()):
-        return None
-    return objects[:, 0].tolist()

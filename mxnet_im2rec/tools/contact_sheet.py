@@ -19,10 +19,10 @@ import numpy as np
 
 from ..errors import ImageError, RecordFormatError
 from ..images import codec as images
-from ..images.imagefile import MAX_PIXELS
 from ..images.remarks import listen_to
-from ..recordio.header import as_float32
-from ..recordio.reader import Record, RecordFile, detection_classes
+from ..labels import as_float32, detection_classes
+from ..limits import MAX_PIXELS
+from ..recordio.reader import Record, RecordFile
 
 _log = logging.getLogger("mxnet_im2rec")
 
@@ -177,7 +177,7 @@ def _with_label(records: RecordFile, label: float) -> List[int]:
     for position, record in enumerate(records):
         if not len(record.content):
             continue
-        classes = detection_classes(record.labels)
+        classes = detection_classes(record.labels.tolist())
         if classes is None:
             labels = [float(record.labels[0])]
             first_labels.update(labels)
@@ -244,7 +244,7 @@ def _gap(cell: int) -> int:
 
 def _caption(labels: np.ndarray) -> str:
     """``label 3``, ``labels 0.5, -1`` or, of objects, ``class 3`` and ``classes 1, 3 (2x)``."""
-    classes = detection_classes(labels)
+    classes = detection_classes(labels.tolist())
     if classes is None:
         what = "label" if len(labels) == 1 else "labels"
         texts = [_text_of(number, 4) for number in labels[:21].tolist()]

@@ -14,7 +14,8 @@ import numpy as np
 
 from ..errors import RecordFormatError
 from ..images.imagefile import image_size, sniff
-from ..recordio.reader import Record, RecordFile, detection_classes
+from ..labels import detection_classes
+from ..recordio.reader import Record, RecordFile
 from ..values import format_bytes
 
 HEADER_ONLY = "header only"
@@ -233,7 +234,7 @@ class _Count:
         first = float(labels[0])
         self.label_histogram[math.nan if first != first else first] += 1  # one NaN for all, else each is a key of its own
         if self.object_histogram is not None:
-            classes = detection_classes(labels)
+            classes = detection_classes(labels.tolist())
             if classes is None:
                 self.object_histogram = None
             else:

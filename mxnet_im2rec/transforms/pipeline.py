@@ -20,9 +20,9 @@ from ..errors import ImageError
 from ..images import codec as images
 from ..images import imagefile
 from ..images.remarks import listen_to
+from ..limits import why_too_large
 from ..lists.lst import ListEntry
 from ..mxnet_compat import explain, flush_c_streams, forget_failures, wait_for_operators
-from ..recordio.frames import MAX_LENGTH
 from ..recordio.header import pack_header
 from ..values import Failure
 from .plan import TransformPlan, generators_kept
@@ -213,9 +213,9 @@ def _kind(status: os.stat_result) -> str:
 
 def _pack(entry: ListEntry, data: bytes) -> bytes:
     header = pack_header(entry.index, entry.labels)
-    size = len(header) + len(data)
-    if size > MAX_LENGTH:
-        raise ImageError(f"the record would have {size:,} bytes, RecordIO's limit is {MAX_LENGTH:,}; make the image smaller")
+    why = why_too_large(len(header) + len(data))
+    if why is not None:
+        raise ImageError(why)
     return header + data
 
 

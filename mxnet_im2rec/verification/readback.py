@@ -1,9 +1,9 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""The process in which MXNet's ImageRecordIter reads a dataset, run by verification.py: a bad record makes MXNet abort.
+"""The process in which MXNet's ImageRecordIter reads a dataset, run by verify(): a bad record makes MXNet abort.
 
-``python -m mxnet_im2rec.verification.readback REQUEST``, where REQUEST is JSON (see :class:`Request`). Each line on stdout is a JSON object
-with an ``event``: ``progress``, ``problem``, ``note``, ``failed``, and ``done`` as the last. No ``done``, no proof.
+``python -m mxnet_im2rec.verification.readback REQUEST``, where REQUEST is JSON (see :class:`Request`). Each line on stdout is a
+JSON object with an ``event``: ``progress``, ``problem``, ``note``, ``failed``, and ``done`` as the last. No ``done``, no proof.
 """
 
 from __future__ import annotations

@@ -15,14 +15,14 @@ from typing import Dict, List, Optional, Set, Tuple
 import numpy as np
 
 from ..errors import RecordFormatError
+from ..labels import EXACT_INTEGERS, DetectionLabels
+from ..limits import MAX_INDEX
 from ..recordio.frames import MAGIC_BYTES, find_magic, find_record, read_frames
-from ..recordio.header import MAX_INDEX
 from ..recordio.reader import read_header
 from ..storage.filebuffer import FileBuffer, UnreadableError
 from .findings import Findings, Tally
 
 _MOST_PLACES = 20  # that are told one by one, where a .rec is damaged; more become one line
-_EXACT_FLOAT32 = 2**24  # header records hold ids as labels: those above may be rounded
 _SALVAGE = "mxnet_im2rec.salvage() saves the whole records"
 
 
@@ -74,7 +74,7 @@ def check_structure(buffer: FileBuffer, path: str, findings: Findings) -> Struct
     bare = array("q")  # without an image, and without labels behind the header: nobody writes such records on purpose
     label_counts: Set[int] = set()
     ranges: Dict[int, np.ndarray] = {}  # the labels of records without an image that have two, by their position
-    detection = _DetectionLabels()
+    detection = DetectionLabels()
     header_record: Optional[int] = None
     is_whole = True
     cut_at = None
@@ -117,7 +117,7 @@ def check_structure(buffer: FileBuffer, path: str, findings: Findings) -> Struct
             if header.flag == 2:
                 ranges[position] = header.labels
         else:
-            detection.see(header.labels, position, header.index)
+            detection.add(header.labels.tolist(), (position, header.index))
         label_counts.add(len(header.labels))
         ids.append(header.index)
         offsets.append(offset)
@@ -135,7 +135,7 @@ def check_structure(buffer: FileBuffer, path: str, findings: Findings) -> Struct
     for position in sorted(bare):
         without_image.add("the record has no image", position, ids[position])
     without_image.close()
-    detection.tell(findings)
+    _note_detection(detection, findings)
     counts = tuple(sorted(label_counts))
     return Structure(all_ids, np.array(offsets, np.int64), counts, num_empty, is_whole, len(buffer), cut_at)
 
@@ -155,7 +155,7 @@ def _check_ranges(ranges: Dict[int, np.ndarray], header_record: int, ids: np.nda
         if not (0 <= start <= end < 2**63 and start.is_integer() and end.is_integer()):
             wrong.add(f"expected two ids as its labels, the first not above the second, found {[start, end]}", position, index)
             continue
-        if end > _EXACT_FLOAT32:
+        if end > EXACT_INTEGERS:
             num_rounded += 1
             continue
         first, last = (1 if position == header_record else int(start)), int(end) - 1
@@ -175,51 +175,16 @@ def _first_missing(present: np.ndarray, first: int) -> int:
     return first + (int(gaps[0]) if len(gaps) else len(later))
 
 
-class _DetectionLabels:
-    """Watches for detection labels, ``[A, B, ..., objects]``: A numbers of header, these two included, then B for each object.
-
-    Any labels may look like that by chance, so that they are taken for it only where all records' do, with the same A and B.
-    """
-
-    def __init__(self) -> None:
-        self._header: Optional[Tuple[float, float]] = None
-        self._is_detection = True
-        self._count = self._num_wrong = 0
-        self._first = ""
-
-    def see(self, labels: np.ndarray, position: int, index: int) -> None:
-        if not self._is_detection:
-            return
-        start = tuple(labels[:2].tolist())
-        if self._header is None and len(start) == 2 and start[0] >= 2 and start[1] >= 5 and all(map(float.is_integer, start)):
-            self._header = start
-        if start != self._header:
-            self._is_detection = False
-            return
-        self._count += 1
-        wrong = _what_is_wrong(labels, int(start[0]), int(start[1]))
-        if wrong:
-            self._num_wrong += 1
-            self._first = self._first or f"record {position:,}, index {index}: {wrong}"
-
-    def tell(self, findings: Findings) -> None:
-        if self._is_detection and self._num_wrong and self._header is not None:
-            header, width = map(int, self._header)
-            what = f"the labels look like those of detection, {header} of header and {width} an object, and do not add up"
-            findings.note(f"{what} in {self._num_wrong:,} of {self._count:,} records, the first: {self._first}")
-
-
-def _what_is_wrong(labels: np.ndarray, header: int, width: int) -> str:
-    if len(labels) <= header:
-        return f"{len(labels)} labels hold no object; MXNet's readers of detection refuse that"
-    if (len(labels) - header) % width:
-        return f"{len(labels)} labels are not {header} and a multiple of {width}"
-    boxes = labels[header:].reshape(-1, width)[:, 1:5]
-    if not np.all((boxes >= 0) & (boxes <= 1)):
-        return "a box has a coordinate outside 0 to 1"
-    if not np.all(boxes[:, 2:] > boxes[:, :2]):
-        return "a box ends before it begins"
-    return ""
+def _note_detection(detection: DetectionLabels, findings: Findings) -> None:
+    """Say which records of a detection dataset MXNet's readers refuse."""
+    header = detection.header
+    problems, count = detection.problems()
+    if header is not None and problems:
+        (position, index), problem = problems[0]
+        what = (
+            f"the labels are for detection, and MXNet's readers of detection refuse {count:,} of {detection.num_images:,} records"
+        )
+        findings.note(f"{what}, the first: record {position:,}, index {index}: {problem}")
 
 
 def _check_frames(

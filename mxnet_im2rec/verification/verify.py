@@ -27,7 +27,7 @@ import numpy as np
 from .. import arguments
 from ..engine.parallel import ProcessPool, SerialPool, ordered_map
 from ..errors import WorkerDiedError
-from ..images.imagefile import MAX_PIXELS
+from ..limits import MAX_PIXELS
 from ..lists.lst import ListEntry, read_list
 from ..progress import Progress, Tell, open_progress
 from ..recordio.reader import idx_beside
