@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         ErrorLimitExceeded,
         Im2RecError,
         ImageError,
+        LabelPrecisionWarning,
         ListChangedError,
         ListLineError,
         MXNetUnavailableError,
@@ -34,14 +35,13 @@ if TYPE_CHECKING:
         WorkerDiedError,
     )
     from .lists.check import CheckReport, Finding, check_list
-    from .lists.lst import LabelPrecisionWarning, ListEntry
     from .lists.making import ListReport, make_list
     from .packing.pack import im2rec
     from .recordio.reader import Record, RecordFile
     from .tools.contact_sheet import contact_sheet
     from .tools.repair import ExtractReport, LostRange, SalvageReport, build_index, extract, salvage
     from .tools.summary import RecordSize, Summary, summarize
-    from .values import DamagedImage, Failure, PackReport
+    from .values import DamagedImage, Failure, ListEntry, PackReport
     from .verification.findings import Problem, VerifyReport
     from .verification.verify import verify
 
@@ -94,8 +94,7 @@ __all__ = [
 _HOMES = {
     "im2rec": "packing.pack",
     "concatenate": "dataset.merge",
-    "ListEntry": "lists.lst",
-    "LabelPrecisionWarning": "lists.lst",
+    "ListEntry": "values",
     "CheckReport": "lists.check",
     "Finding": "lists.check",
     "check_list": "lists.check",

@@ -201,3 +201,7 @@ class OutputError(Im2RecError, OSError):
 
 class MXNetUnavailableError(Im2RecError, ImportError):
     """MXNet cannot be imported on this machine; the message says what to install."""
+
+
+class LabelPrecisionWarning(UserWarning):
+    """A label is an integer that float32, in which RecordIO stores labels, cannot hold exactly."""

@@ -1,13 +1,39 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a run tells its caller: the values Failure, DamagedImage and PackReport. Knows nothing of how they came about."""
+"""The values that go through every room: ListEntry, Failure, DamagedImage, PackReport. Knows nothing of how they come about."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Optional, Tuple
+from typing import Iterator, NamedTuple, Optional, Tuple, Union
 
 from .text import printable
+
+
+class ListEntry(NamedTuple):
+    """One image of the list.
+
+    Attributes
+    ----------
+    index : int
+        The image's id, from 0 to 2**64 - 1; the record's id and its key in the .idx.
+    labels : tuple of float
+        At least one label. They are stored as float32.
+    path : str
+        The image's path, absolute or relative to the root.
+    line : int or None
+        The line in the list, from 1. May be left out; its position among the entries takes its place then.
+
+    Examples
+    --------
+    >>> ListEntry(0, (3.0,), 'cats/tom.jpg')
+    ListEntry(index=0, labels=(3.0,), path='cats/tom.jpg', line=None)
+    """
+
+    index: int  # type: ignore[assignment]  # in the place of tuple.index, a method that means nothing here
+    labels: Tuple[float, ...]
+    path: str
+    line: Optional[int] = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +98,10 @@ class DamagedImage:
     def __str__(self) -> str:
         where = "" if self.line is None else f"line {self.line}, "
         return f"{where}index {self.index}, {self.path!r}: {self.reason}"
+
+
+Entries = Iterator[Union[ListEntry, Failure]]
+"""The entries of a list in its order; a Failure stands in the place of what is no entry."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,13 @@ def read_records(report):
     return records
 
 
+def read_list(list_file, *args, **options):
+    """The checked entries of a list, as every function of the package reads them."""
+    from mxnet_im2rec.lists.open_list import open_list
+
+    return open_list(list_file).entries(*args, **options)
+
+
 def dataset_bytes(report):
     """The bytes of both files."""
     return Path(report.rec_path).read_bytes(), Path(report.idx_path).read_bytes()

@@ -23,7 +23,7 @@ from helpers import REPO
 
 from mxnet_im2rec import ListEntry
 from mxnet_im2rec.mxnet_compat import import_mxnet
-from mxnet_im2rec.packing.fingerprint import ListDigest, ListWatch, describe
+from mxnet_im2rec.packing.fingerprint import ListDigest, describe
 from mxnet_im2rec.values import Failure
 
 
@@ -476,19 +476,3 @@ def test_the_digest_of_a_list():
     others = [(), (entry,), (failure,), (entry, failure), (failure, entry), (entry._replace(labels=(3.0,)),)]
     others += [(entry._replace(index=2),), (entry._replace(path="b"),), (Failure(1, 1, "\udc80.jpg", "list", "else"),)]
     assert len({digest(*one) for one in others}) == len(others)
-
-
-def test_the_watch_of_a_list(tmp_path):
-    path = tmp_path / "a.lst"
-    path.write_text("0\t1\ta.jpg\n")
-    watch = ListWatch(path)
-    assert watch.is_unchanged()
-    assert watch.digest == ListWatch(str(path)).digest
-    os.utime(path, (1, 1))
-    assert watch.is_unchanged()  # another time, the same bytes
-    path.write_text("0\t1\tb.jpg\n")
-    assert not watch.is_unchanged()
-    path.unlink()
-    assert not watch.is_unchanged()
-    assert ListWatch([1]).digest == "no file"
-    assert ListWatch([1]).is_unchanged()

@@ -15,6 +15,7 @@ import tracemalloc
 import cv2
 import numpy as np
 import pytest
+from helpers import read_list
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -35,7 +36,8 @@ from mxnet_im2rec.images.imagefile import (
     sniff,
 )
 from mxnet_im2rec.limits import MAX_INDEX
-from mxnet_im2rec.lists.lst import count_entries, format_line, parse_line, read_list, why_unlistable
+from mxnet_im2rec.lists.lines import format_line, parse_line, why_unlistable
+from mxnet_im2rec.lists.lst_file import LstFile
 from mxnet_im2rec.recordio.frames import MAGIC_BYTES, find_record, frame, read_frame, read_record
 from mxnet_im2rec.recordio.header import Header, pack_header, unpack_header
 from mxnet_im2rec.recordio.reader import read_index, scan
@@ -128,7 +130,7 @@ def test_of_a_list_nothing_is_lost(tmp_path_factory, data):
     expected = [number for number, line in enumerate(stripped, 1) if line and not line.startswith(b"#")]
     results = soon(list, read_list(path, warn=False))
     assert [result.line for result in results] == expected
-    assert count_entries(path) == len(expected)
+    assert LstFile(path).count() == len(expected)
     entries = [result for result in results if isinstance(result, ListEntry)]
     assert len({entry.index for entry in entries}) == len(entries)
     for result in results:

@@ -10,11 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import read_list
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mxnet_im2rec import LabelPrecisionWarning, ListEntry
 from mxnet_im2rec.errors import ListLineError
-from mxnet_im2rec.lists.lst import IndexSet, LabelPrecisionWarning, ListEntry, count_entries, parse_line, read_list
+from mxnet_im2rec.lists.lines import parse_line
+from mxnet_im2rec.lists.lst_file import LstFile
+from mxnet_im2rec.lists.open_list import open_list
+from mxnet_im2rec.lists.source import IndexSet
 from mxnet_im2rec.values import Failure
 
 BOM = b"\xef\xbb\xbf"
@@ -148,11 +153,11 @@ def test_a_file_of_any_make_is_read(written, data, expected):
 
 @pytest.mark.parametrize(("data", "expected"), list(FILES.values()), ids=list(FILES))
 def test_the_count_of_entries_is_that_of_the_entries_read(written, data, expected):
-    assert count_entries(written(data)) == len(expected)
+    assert LstFile(written(data)).count() == len(expected)
 
 
 def test_lines_that_do_not_parse_count_too(written):
-    assert count_entries(written(b"rubbish\n1\t2\ta.jpg\n\xff\n")) == 3
+    assert LstFile(written(b"rubbish\n1\t2\ta.jpg\n\xff\n")).count() == 3
 
 
 def test_a_line_that_is_not_utf8_becomes_a_failure_and_the_rest_is_read(written):
@@ -306,7 +311,7 @@ def test_a_file_is_never_in_memory_as_a_whole(tmp_path):
     try:
         assert next(read_list(listed)).index == 0
         deque(read_list(listed), maxlen=1)
-        count_entries(listed)
+        LstFile(listed).count()
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -391,4 +396,37 @@ def test_any_bytes_as_a_list_give_entries_or_failures(scratch, data, pack_labels
 @settings(deadline=None, max_examples=300)
 def test_the_count_is_right_for_any_bytes(scratch, data):
     scratch.write_bytes(data)
-    assert count_entries(scratch) == len(quietly(read_list(scratch)))
+    assert LstFile(scratch).count() == len(quietly(read_list(scratch)))
+
+
+def test_a_source_notices_that_its_list_changes(tmp_path):
+    path = tmp_path / "a.lst"
+    path.write_text("0\t1\ta.jpg\n")
+    source = open_list(path)
+    digest = source.digest
+    assert source.is_unchanged() and source.can_be_read_twice and digest == open_list(str(path)).digest
+    os.utime(path, (1, 1))
+    assert source.is_unchanged()  # another time, the same bytes
+    path.write_text("0\t1\tb.jpg\n")
+    assert not source.is_unchanged() and open_list(path).digest != digest
+    path.unlink()
+    assert not source.is_unchanged()
+
+
+def test_entries_have_no_digest_and_do_not_change():
+    entries = [ListEntry(0, (1.0,), "a.jpg")]
+    assert open_list(entries).digest == open_list(iter(entries)).digest == "no file"
+    assert open_list(entries).is_unchanged()
+    assert open_list(entries).can_be_read_twice and not open_list(iter(entries)).can_be_read_twice
+    assert open_list(entries).count() == 1 and open_list(iter(entries)).count() is None
+
+
+@pytest.mark.parametrize("wrong", [None, 3, b"a.lst", ListEntry(0, (1.0,), "a.jpg")])
+def test_what_is_no_list_is_refused(wrong):
+    with pytest.raises(TypeError, match="must be a path or an iterable of ListEntry"):
+        open_list(wrong)
+
+
+def test_a_source_is_taken_as_it_is(tmp_path):
+    source = open_list([])
+    assert open_list(source) is source

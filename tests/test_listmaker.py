@@ -11,12 +11,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from helpers import read_list
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mxnet_im2rec import EmptyDatasetError, ListEntry, OutputError, im2rec, make_list
 from mxnet_im2rec.errors import ListLineError
-from mxnet_im2rec.lists.lst import format_line, parse_line, read_list, why_unlistable
+from mxnet_im2rec.lists.lines import format_line, parse_line, why_unlistable
 from mxnet_im2rec.lists.making import IMAGE_EXTENSIONS, _divide_each_label, _plan, _shares, read_classes
 
 

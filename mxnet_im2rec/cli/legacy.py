@@ -23,8 +23,7 @@ from .signals import Interrupted, insisting, signals_raise
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..lists.lst import ListEntry
-    from ..values import Failure
+    from ..values import Failure, ListEntry
 
 _PROG = "im2rec.py"
 _SEED = 100  # of the shuffling
@@ -297,7 +296,7 @@ def _find_lists(prefix: str) -> List[str]:
 def _pack(list_path: str, work: _Work, args: argparse.Namespace) -> bool:
     """Pack one list, and say what came of it; whether all is well."""
     from ..errors import EmptyDatasetError, WorkerDiedError
-    from ..lists.lst import count_entries
+    from ..lists.lst_file import LstFile
     from ..progress import open_progress
     from ..values import Failure
 
@@ -306,7 +305,7 @@ def _pack(list_path: str, work: _Work, args: argparse.Namespace) -> bool:
     remarks = _Remarks(list_path)
     num_done = num_failed = 0
 
-    with open_progress(None, lambda: count_entries(list_path)) as tell:
+    with open_progress(None, LstFile(list_path).count) as tell:
 
         def note(entry: Union[ListEntry, Failure], result: Union[bytes, Failure]) -> None:
             nonlocal num_done, num_failed
@@ -398,7 +397,7 @@ class _Remarks:
     """What is odd in a list, though it is packed; told once, at the end."""
 
     def __init__(self, list_path: str) -> None:
-        from ..lists.lst import IndexSet
+        from ..lists.source import IndexSet
 
         self._list_path = list_path
         self._seen = IndexSet()
@@ -434,8 +433,7 @@ def _as_stored(label: float) -> float:
 
 def _read_list(path: str, pack_label: bool, remarks: _Remarks) -> Iterator[Union[ListEntry, Failure]]:
     """The entries, and a Failure for each line that is none."""
-    from ..lists.lst import ListEntry
-    from ..values import Failure
+    from ..values import Failure, ListEntry
 
     bom = b"\xef\xbb\xbf".decode(**_AS_FILE_NAMES)
     with open(path, **_AS_FILE_NAMES) as stream:

@@ -10,8 +10,7 @@ import uuid
 from contextlib import suppress
 from typing import Dict, Iterator, List, Optional, Sequence, Union
 
-from ..lists.lst import Entries, ListEntry
-from ..values import Failure
+from ..values import Entries, Failure, ListEntry
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x80-\x9f\\\ud800-\udfff]")
 _ESCAPED = re.compile(r"\\(?:[\\tnr]|x[0-9a-f]{2}|u[0-9a-f]{4})")

@@ -21,7 +21,6 @@ from typing import (
     Callable,
     Deque,
     Dict,
-    Iterable,
     Iterator,
     List,
     Mapping,
@@ -38,8 +37,9 @@ from ..images import imagefile
 from ..images.remarks import listen_to
 from ..labels import DetectionLabels, as_float32, is_inexact
 from ..limits import HEADER_BYTES, MAX_PIXELS, why_too_large
-from ..values import Failure, format_bytes
-from .lst import Entries, ListEntry, count_entries, is_duplicate, read_list
+from ..values import Entries, Failure, ListEntry, format_bytes
+from .open_list import ListLike, open_list
+from .source import is_duplicate
 
 UNKNOWN = "unknown"
 
@@ -195,7 +195,7 @@ class CheckReport:
 
 
 def check_list(
-    list_file: Union[str, os.PathLike, Iterable[ListEntry]],
+    list_file: ListLike,
     root: Union[None, str, os.PathLike] = None,
     *,
     pack_labels: bool = True,
@@ -247,25 +247,22 @@ def check_list(
     images.lst:17: error: 'cats/tom.jpg': there is no such file
     """
     started = time.monotonic()
-    if not isinstance(list_file, (str, os.PathLike, Iterable)) or isinstance(list_file, bytes):
-        raise TypeError(f"list_file must be a path or an iterable of ListEntry, not {list_file!r}")
     for name, value in (("pack_labels", pack_labels), ("pass_through", pass_through), ("decode", decode)):
         arguments.flag(name, value)
     max_pixels = None if max_pixels is None else arguments.whole_number("max_pixels", max_pixels, 1)
     num_threads = arguments.few_enough("num_threads", arguments.whole_number("num_threads", num_threads, 1))
     if not (progress is None or callable(progress)):
         raise TypeError(f"progress must be None or callable, not {progress!r}")
-    list_name = os.fspath(list_file) if isinstance(list_file, (str, os.PathLike)) else None
-    folder = _root_folder(root, list_name)
-    total = None if progress is None else _total(list_file)
-    probe = _Probe(folder, bool(pass_through), max_pixels, bool(decode))
-    check = _Check(list_name)
-    entries = read_list(list_file, bool(pack_labels), warn=False)
+    source = open_list(list_file, root)
+    total = None if progress is None else source.count()
+    probe = _Probe(source.root, bool(pass_through), max_pixels, bool(decode))
+    check = _Check(source.name)
+    entries = source.entries(bool(pack_labels), warn=False)
     for entry, result in _look_at_all(entries, probe, num_threads):
         check.add(entry, result)
         if progress is not None:
             progress(check.num_entries, total, check.num_errors)
-    return check.report(folder, started)
+    return check.report(source.root, started)
 
 
 class _Result(NamedTuple):
@@ -602,22 +599,6 @@ def _stretch(found: Optional[Tuple[Any, Any]], low: Any, high: Any) -> Tuple[Any
 
 def _place(finding: Finding) -> Tuple[bool, int]:
     return finding.line is None, finding.line or 0
-
-
-def _root_folder(root: Union[None, str, os.PathLike], list_name: Optional[str]) -> str:
-    if root is None:
-        return os.getcwd() if list_name is None else os.path.dirname(os.path.abspath(list_name))
-    folder = os.path.abspath(root)
-    if not os.path.isdir(folder):
-        raise NotADirectoryError(f"root {folder!r} is no folder")
-    return folder
-
-
-def _total(list_file: Any) -> Optional[int]:
-    """The number of entries, where it can be told without using them up."""
-    if isinstance(list_file, (str, os.PathLike)):
-        return count_entries(list_file) if os.path.isfile(list_file) else None
-    return len(list_file) if isinstance(list_file, Sequence) else None
 
 
 def _count(number: int, noun: str) -> str:

@@ -26,7 +26,8 @@ from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, List, Map
 
 from .. import arguments
 from ..errors import EmptyDatasetError, OutputError
-from .lst import ListEntry, format_line, why_unlistable
+from ..values import ListEntry
+from .lines import format_line, why_unlistable
 
 IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 """Of the formats that MXNet's readers decode; so the lists serve with ``pass_through`` too."""

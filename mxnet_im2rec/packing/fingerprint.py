@@ -22,8 +22,7 @@ from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, List, Tup
 
 import numpy as np
 
-from ..lists.lst import ListEntry
-from ..values import Failure
+from ..values import Failure, ListEntry
 
 _LONGEST = 300  # characters; a longer description is cut, with a digest of the whole
 _SHORT = 64  # characters; up to here a constant is written out each time it occurs
@@ -54,39 +53,6 @@ class ListDigest:
 
     def __str__(self) -> str:
         return self._hash.hexdigest()
-
-
-class ListWatch:
-    """Tells whether a list file is what it was. Entries that come from elsewhere are known only as they come.
-
-    Parameters
-    ----------
-    list_file : str, os.PathLike or iterable
-    """
-
-    def __init__(self, list_file: Any) -> None:
-        self.path = os.fspath(list_file) if isinstance(list_file, (str, os.PathLike)) else ""
-        self._is_file = os.path.isfile(self.path)
-        self._stamp = self._look()
-        self.digest = self._read()
-
-    def is_unchanged(self) -> bool:
-        try:
-            return self._look() == self._stamp or self._read() == self.digest
-        except OSError:  # it is gone
-            return False
-
-    def _look(self) -> Any:
-        found = os.stat(self.path) if self._is_file else None
-        return found and (found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev)
-
-    def _read(self) -> str:
-        found = hashlib.blake2b(digest_size=16)
-        if self._is_file:
-            with open(self.path, "rb") as stream:
-                for data in iter(lambda: stream.read(1 << 20), b""):
-                    found.update(data)
-        return found.hexdigest() if self._is_file else "no file"
 
 
 def describe(value: Any) -> str:

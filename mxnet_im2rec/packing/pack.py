@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from importlib import metadata
 from itertools import chain, islice
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 from .. import arguments
 from ..dataset.failures import format_failures, pick, read_failures, write_failures
@@ -23,13 +23,14 @@ from ..engine.parallel import ProcessPool, SerialPool, ThreadPool, ordered_map
 from ..errors import EmptyDatasetError, ErrorLimitExceeded, ListChangedError, RecordFormatError, ResumeError, name_table
 from ..images import codec as images
 from ..limits import MAX_PIXELS
-from ..lists.lst import ListEntry, count_entries, read_list
+from ..lists.open_list import ListLike, open_list
+from ..lists.source import ListSource
 from ..progress import Progress, Tell, open_progress
 from ..recordio.reader import RecordFile
 from ..transforms.pipeline import DamagedRecord, InProcess, Packer, starting_workers
-from ..values import DamagedImage, Failure, PackReport
+from ..values import DamagedImage, Failure, ListEntry, PackReport
 from ..verification.verify import verify as verify_dataset
-from .fingerprint import ListDigest, ListWatch, describe
+from .fingerprint import ListDigest, describe
 
 _log = logging.getLogger("mxnet_im2rec")
 
@@ -39,7 +40,7 @@ _READERS_STUMBLE_ON = "#?;"  # in a path: ImageRecordIter takes them for parts o
 
 
 def im2rec(
-    list_file: Union[str, os.PathLike, Iterable[ListEntry]],
+    list_file: ListLike,
     output_path: Union[str, os.PathLike],
     transformations: Optional[Callable] = None,
     num_workers: Optional[int] = None,
@@ -185,14 +186,11 @@ def im2rec(
     >>> print(report)  # doctest: +SKIP
     """
     started = time.monotonic()
-    if not isinstance(list_file, (str, os.PathLike, Iterable)) or isinstance(list_file, bytes):
-        raise TypeError(f"list_file must be a path or an iterable of ListEntry, not {list_file!r}")
-    if isinstance(list_file, (str, os.PathLike)):
-        list_file = _absolute(list_file)  # a transform may change the current folder
-    rec_path, idx_path = _output_paths(output_path, list_file)
+    source = open_list(list_file, root)
+    rec_path, idx_path = _output_paths(output_path, source)
     failures_path, failed_run_path = table_paths(rec_path)
     options: Dict[str, Any] = {
-        "root": _root_folder(root, list_file),
+        "root": source.root,
         "seed": arguments.whole_number("seed", seed),
         "color": color,
         "encoding": encoding,
@@ -210,7 +208,7 @@ def im2rec(
     progress = arguments.progress(progress)
     timeout = None if timeout is None else arguments.seconds("timeout", timeout)
     verify, resume = arguments.flag("verify", verify), arguments.flag("resume", resume)
-    entries = read_list(list_file, arguments.flag("pack_labels", pack_labels))
+    entries = source.entries(arguments.flag("pack_labels", pack_labels))
     failed_before = read_failures(only) if isinstance(only, (str, os.PathLike)) else only
     if failed_before is not None:
         entries = pick(entries, failed_before)
@@ -220,10 +218,9 @@ def im2rec(
                 f"only is the table of {rec_path!r} itself, which the mended images alone would replace; "
                 f"give another output_path, and join the two with mxnet_im2rec.concatenate()"
             )
-    watch = ListWatch(list_file)
     settings = {
         **{name: str(value) for name, value in options.items()},
-        "list": watch.digest,
+        "list": source.digest,
         "pack_labels": str(pack_labels),
         "only": "" if failed_before is None else describe([failure.line for failure in failed_before]),
         "transformations": describe(transformations),
@@ -237,22 +234,22 @@ def im2rec(
         through_mxnet = not packer.pass_through
         with RecordWriter(rec_path, idx_path, through_mxnet, settings, resume) as writer:
             run = _Run(pool, writer, batch_size, error_limit, failures, packer)
-            with open_progress(progress, lambda: _count(list_file, failed_before)) as tell:
+            with open_progress(progress, lambda: source.count() if failed_before is None else len(failed_before)) as tell:
                 try:
                     num_resumed = run.resume(entries)
                     run.pack(entries, tell)
                     if not writer.num_records:
-                        raise EmptyDatasetError(_why_empty(list_file, failures), failures)
+                        raise EmptyDatasetError(_why_empty(source, failures), failures)
                 except (ErrorLimitExceeded, EmptyDatasetError) as error:
                     _note_failed_run(failed_run_path, error)
                     raise
-            if not watch.is_unchanged():
+            if not source.is_unchanged():
                 writer.forget()
-                raise ListChangedError(f"{watch.path!r} changed while it was read; nothing was written. Run it again")
+                raise ListChangedError(f"{source.path!r} changed while it was read; nothing was written. Run it again")
 
             def finish(partial_rec: str, partial_idx: str) -> None:
                 if verify:
-                    packed = _packed_entries(list_file, pack_labels, failed_before, failures)
+                    packed = _packed_entries(source, pack_labels, failed_before, failures)
                     _verify(writer, rec_path, packed, None if progress is None else progress is True)
 
             writer.check = finish
@@ -428,12 +425,12 @@ def _verify(writer: RecordWriter, rec_path: str, packed: Optional[Iterator[ListE
 
 
 def _packed_entries(
-    list_file: Any, pack_labels: bool, failed_before: Optional[Sequence[Failure]], failures: Sequence[Failure]
+    source: ListSource, pack_labels: bool, failed_before: Optional[Sequence[Failure]], failures: Sequence[Failure]
 ) -> Optional[Iterator[ListEntry]]:
     """The entries that are records now, from the list read once more; None if it can be read only once."""
-    if not isinstance(list_file, Sequence) and not os.path.isfile(list_file):
+    if not source.can_be_read_twice:
         return None
-    entries = read_list(list_file, pack_labels, warn=False)
+    entries = source.entries(pack_labels, warn=False)
     if failed_before is not None:
         entries = pick(entries, failed_before)
     left_out = {failure.line for failure in failures}
@@ -471,7 +468,7 @@ def _failure_of_worker(entry: Union[ListEntry, Failure], reason: str) -> Failure
     return entry if isinstance(entry, Failure) else Failure(entry.line, entry.index, entry.path, "worker", reason)
 
 
-def _output_paths(output_path: Union[str, os.PathLike], list_file: Any) -> Tuple[str, str]:
+def _output_paths(output_path: Union[str, os.PathLike], source: ListSource) -> Tuple[str, str]:
     """The .rec and .idx that ``output_path`` stands for."""
     path = os.fspath(output_path) if isinstance(output_path, (str, os.PathLike)) else None
     if not isinstance(path, str):
@@ -480,11 +477,11 @@ def _output_paths(output_path: Union[str, os.PathLike], list_file: Any) -> Tuple
     if not path:
         raise ValueError("output_path is empty; give a prefix, such as 'out' for out.rec and out.idx")
     if os.path.isdir(path) or path.endswith(separators):
-        if not isinstance(list_file, (str, os.PathLike)):
+        if source.path is None:
             raise ValueError(
                 f"output_path {path!r} is a folder, and there is no list file to name the output after; give a prefix in it"
             )
-        path = os.path.join(path, os.path.splitext(os.path.basename(os.fspath(list_file)))[0])
+        path = os.path.join(path, os.path.splitext(os.path.basename(source.path))[0])
     prefix = os.path.abspath(path[: -len(".rec")] if path.endswith(".rec") else path)
     folder = os.path.dirname(prefix)
     if not os.path.isdir(folder):
@@ -497,34 +494,8 @@ def _output_paths(output_path: Union[str, os.PathLike], list_file: Any) -> Tuple
     return prefix + ".rec", prefix + ".idx"
 
 
-def _absolute(path: Union[str, os.PathLike]) -> str:
-    """The path as it is from any folder; not normalised, since ``..`` behind a link is not the folder that holds the link."""
-    name = os.fsdecode(path)
-    return name if os.path.isabs(name) else os.path.join(os.getcwd(), name)
-
-
-def _root_folder(root: Union[None, str, os.PathLike], list_file: Any) -> str:
-    if root is None:
-        if not isinstance(list_file, (str, os.PathLike)):
-            return os.getcwd()
-        return os.path.dirname(os.path.abspath(list_file))
-    folder = os.path.abspath(root)
-    if not os.path.isdir(folder):
-        raise NotADirectoryError(f"root {folder!r} is no folder")
-    return folder
-
-
-def _count(list_file: Any, only: Optional[Sequence[Failure]]) -> Optional[int]:
-    """The number of entries, where it can be told without using them up."""
-    if only is not None:
-        return len(only)
-    if isinstance(list_file, (str, os.PathLike)):
-        return count_entries(list_file) if os.path.isfile(list_file) else None
-    return len(list_file) if isinstance(list_file, Sequence) else None
-
-
-def _why_empty(list_file: Any, failures: Sequence[Failure]) -> str:
-    name = repr(os.fspath(list_file)) if isinstance(list_file, (str, os.PathLike)) else "the list"
+def _why_empty(source: ListSource, failures: Sequence[Failure]) -> str:
+    name = "the list" if source.name is None else repr(source.name)
     if not failures:
         return f"{name} has no entries; nothing was written"
     return f"all {len(failures):,} entries of {name} failed; nothing was written. The first: {failures[0]}"

@@ -21,10 +21,9 @@ from ..images import codec as images
 from ..images import imagefile
 from ..images.remarks import listen_to
 from ..limits import why_too_large
-from ..lists.lst import ListEntry
 from ..mxnet_compat import explain, flush_c_streams, forget_failures, wait_for_operators
 from ..recordio.header import pack_header
-from ..values import Failure
+from ..values import Failure, ListEntry
 from .plan import TransformPlan, generators_kept
 
 _LARGEST_FILE = 1 << 31

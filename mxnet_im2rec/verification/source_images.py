@@ -15,12 +15,11 @@ from ..errors import RecordFormatError
 from ..images import codec as images
 from ..images.imagefile import check_size
 from ..images.remarks import listen_to
-from ..lists.lst import Entries, ListEntry
 from ..recordio.reader import Record, read_header, read_one
 from ..storage.filebuffer import FileBuffer
 from ..transforms.pipeline import Packer
 from ..transforms.plan import generators_kept
-from ..values import Failure
+from ..values import Entries, Failure, ListEntry
 from .findings import Findings, Tally
 from .structure import Structure
 

@@ -19,8 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable as IterableABC
-from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Union
+from typing import Any, Callable, Dict, Iterator, Optional, Union
 
 import numpy as np
 
@@ -28,7 +27,7 @@ from .. import arguments
 from ..engine.parallel import ProcessPool, SerialPool, ordered_map
 from ..errors import WorkerDiedError
 from ..limits import MAX_PIXELS
-from ..lists.lst import ListEntry, read_list
+from ..lists.open_list import ListLike, open_list
 from ..progress import Progress, Tell, open_progress
 from ..recordio.reader import idx_beside
 from ..storage.filebuffer import FileBuffer
@@ -46,7 +45,7 @@ _Path = Union[str, os.PathLike]
 
 def verify(
     rec_path: _Path,
-    list_file: Union[None, _Path, Iterable[ListEntry]] = None,
+    list_file: Optional[ListLike] = None,
     root: Optional[_Path] = None,
     *,
     idx_path: Optional[_Path] = None,
@@ -130,8 +129,8 @@ def verify(
     started = time.monotonic()
     path = _file("rec_path", rec_path)
     index = idx_beside(path) if idx_path is None else _file("idx_path", idx_path)
-    _check_list_file(list_file)
     root = _folder(root)
+    source = None if list_file is None else open_list(list_file, root)
     if not isinstance(pixels, str) or pixels not in ("all", "sample", "none"):
         raise ValueError(f"pixels must be 'all', 'sample' or 'none', not {pixels!r}")
     if transformations is not None and not callable(transformations):
@@ -168,10 +167,10 @@ def verify(
         findings.note(f"ImageRecordIter itself cannot open this path, which holds {found}; rename it before training")
     if num_records is not None and num_records != len(structure.ids):
         findings.add("structure", f"expected {num_records:,} records, found {len(structure.ids):,}")
-    if list_file is None:
+    if source is None:
         findings.note("not compared with a list, nor with the sources: no list_file was given")
     else:
-        matches = match_list(read_list(list_file, pack_labels), buffer, path, structure, findings)
+        matches = match_list(source.entries(pack_labels), buffer, path, structure, findings)
         _check_sources(matches, check, pixels, len(structure.ids), min_psnr, num_workers, findings)
         if check is None:
             why = "no root was given" if root is None else "pixels='none'"
@@ -208,16 +207,6 @@ def _folder(root: Optional[_Path]) -> Optional[str]:
     if not os.path.isdir(path):
         raise NotADirectoryError(f"root {path!r} is no folder")
     return path
-
-
-def _check_list_file(list_file: Any) -> None:
-    if list_file is None:
-        return
-    if isinstance(list_file, (str, os.PathLike)):
-        with open(_path("list_file", list_file), "rb"):
-            return
-    if isinstance(list_file, (bytes, ListEntry)) or not isinstance(list_file, IterableABC):
-        raise TypeError(f"list_file must be a path or an iterable of ListEntry, not {list_file!r:.200}")
 
 
 def _check_sources(

@@ -1,0 +1,101 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""A .lst file as a source of entries."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Any, BinaryIO, Iterator, Optional, Tuple, Union
+
+from ..errors import ListLineError
+from ..values import Entries, Failure
+from .lines import parse_line
+from .source import ListSource
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class LstFile(ListSource):
+    """A list file in UTF-8, with or without BOM. Blank lines and lines that start with ``#`` are passed over.
+
+    Parameters
+    ----------
+    list_file : str or os.PathLike
+        Its path. A pipe can be read once only.
+    root : str or os.PathLike, optional
+        The folder that relative image paths are relative to; by default that of the list file.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened, or ``root`` is no folder.
+    """
+
+    path: str
+
+    def __init__(self, list_file: Union[str, os.PathLike], root: Union[None, str, os.PathLike] = None) -> None:
+        self.name = os.fsdecode(list_file)
+        if not self.name:
+            raise ValueError("list_file is empty; give the path of a .lst file")
+        self.path = os.path.join(os.getcwd(), self.name)  # not normalised: ".." behind a link leads elsewhere
+        super().__init__(root, os.path.dirname(self.path))
+        self.can_be_read_twice = os.path.isfile(self.path)
+        if self.can_be_read_twice or not os.path.exists(self.path) or os.path.isdir(self.path):
+            open(self.path, "rb").close()  # now, and not when the first entry is wanted; a pipe is opened only once
+        self._stamp = self._look()
+        self._digest: Optional[str] = None
+
+    def _read(self) -> Entries:
+        with open(self.path, "rb") as stream:
+            for number, raw in _lines(stream):
+                try:
+                    yield parse_line(raw.decode("utf-8"), number)
+                except UnicodeDecodeError as error:
+                    reason = f"the line is not UTF-8 (byte 0x{raw[error.start]:02x} at {error.start + 1}); save the list as UTF-8"
+                    yield Failure(number, None, None, "list", reason)
+                except ListLineError as error:
+                    yield Failure(number, error.index, error.path, "list", str(error))
+
+    def count(self) -> Optional[int]:
+        """How many lines are neither blank nor a comment; no line is parsed."""
+        if not self.can_be_read_twice:
+            return None
+        with open(self.path, "rb") as stream:
+            return sum(1 for _ in _lines(stream))
+
+    @property
+    def digest(self) -> str:  # type: ignore[override]
+        """Of the whole file."""
+        if self._digest is None:
+            self._digest = self._hash()
+        return self._digest
+
+    def is_unchanged(self) -> bool:
+        try:
+            return self._look() == self._stamp or self._hash() == self._digest
+        except OSError:  # it is gone
+            return False
+
+    def _look(self) -> Any:
+        found = os.stat(self.path) if self.can_be_read_twice else None
+        return found and (found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev)
+
+    def _hash(self) -> str:
+        if not self.can_be_read_twice:
+            return ListSource.digest
+        found = hashlib.blake2b(digest_size=16)
+        with open(self.path, "rb") as stream:
+            for data in iter(lambda: stream.read(1 << 20), b""):
+                found.update(data)
+        return found.hexdigest()
+
+
+def _lines(stream: BinaryIO) -> Iterator[Tuple[int, bytes]]:
+    """The lines that stand for an entry, with their numbers."""
+    for number, raw in enumerate(stream, 1):
+        if number == 1 and raw.startswith(_BOM):
+            raw = raw[len(_BOM) :]
+        raw = raw.strip()
+        if raw and not raw.startswith(b"#"):
+            yield number, raw

@@ -1,0 +1,42 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""From what a caller gives as a list to its source: the one place that asks what kind it is."""
+
+from __future__ import annotations
+
+import os
+from typing import Iterable, Union
+
+from ..values import ListEntry
+from .entry_iterable import EntryIterable
+from .lst_file import LstFile
+from .source import ListSource
+
+ListLike = Union[str, os.PathLike, Iterable[ListEntry], ListSource]
+"""What the functions of this package take as ``list_file``."""
+
+
+def open_list(list_file: ListLike, root: Union[None, str, os.PathLike] = None) -> ListSource:
+    """The source of a list.
+
+    Parameters
+    ----------
+    list_file : str, os.PathLike, iterable of ListEntry or ListSource
+        A path of a .lst file, or the entries themselves.
+    root : str or os.PathLike, optional
+        The folder that relative image paths are relative to; by default that of the list file, or the current one.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    OSError
+        If a list file cannot be opened, or ``root`` is no folder.
+    """
+    if isinstance(list_file, ListSource):
+        return list_file
+    if isinstance(list_file, (str, os.PathLike)):
+        return LstFile(list_file, root)
+    if isinstance(list_file, (bytes, ListEntry)) or not isinstance(list_file, Iterable):
+        raise TypeError(f"list_file must be a path or an iterable of ListEntry, not {list_file!r:.200}")
+    return EntryIterable(list_file, root)
