@@ -1,33 +1,39 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""Checks of arguments that several functions take: each gives the value, or raises what a caller is to be told."""
+"""Checks of arguments that several functions take. Each check gives the value, or raises an error that says what is wrong.
+
+Knows no function by name, and nothing of what the arguments are for.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import numbers
-from typing import Any, Optional
+import os
+from typing import Any, Iterable, Optional
 
 import numpy as np
 
 from .cpus import usable_cpus
+from .errors import ArgumentTypeError, ArgumentValueError
+from .text import Argument, Text
 
 _LEAST_LIMIT, _WORKERS_A_CPU = 64, 16  # more workers than this make nothing faster, and thousands take the machine down
 
 
 def whole_number(name: str, value: Any, least: Optional[int] = None) -> int:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} must be a whole number, not {value!r}")
+        raise ArgumentTypeError(name, "must be a whole number", value)
     if least is not None and value < least:
-        raise ValueError(f"{name} must be at least {least}, not {value}")
+        raise ArgumentValueError(name, f"must be at least {least}", int(value))
     return int(value)
 
 
 def number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a number, not {value!r}")
+        raise ArgumentTypeError(name, "must be a number", value)
     if value != value:
-        raise ValueError(f"{name} must be a number, not {value!r}")
+        raise ArgumentValueError(name, "must be a number", value)
     return float(value)
 
 
@@ -35,21 +41,45 @@ def seconds(name: str, value: Any) -> float:
     """A time to wait, more than none."""
     found = number(name, value)
     if found <= 0:
-        raise ValueError(f"{name} must be more than 0 seconds, not {value!r}")
+        raise ArgumentValueError(name, "must be more than 0 seconds", value)
     return found
 
 
 def flag(name: str, value: Any) -> bool:
     if not isinstance(value, (int, np.bool_)) or value not in (True, False):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
+        raise ArgumentTypeError(name, "must be True or False", value)
     return bool(value)
 
 
 def progress(value: Any) -> Any:
     """What :func:`mxnet_im2rec.progress.open_progress` takes."""
     if not (value is None or isinstance(value, bool) or callable(value)):
-        raise TypeError(f"progress must be None, True, False or callable, not {value!r}")
+        raise ArgumentTypeError("progress", "must be None, True, False or callable", value)
     return value
+
+
+def path(name: str, value: Any) -> str:
+    """A path as a str."""
+    found = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
+    if not isinstance(found, str):
+        raise ArgumentTypeError(name, "must be a str or a PathLike of str", value)
+    return found
+
+
+def refuse_existing(paths: Iterable[str], overwrite: bool) -> None:
+    """Refuse to replace an output that is there already, unless the caller has asked for that.
+
+    For functions that make something new and take ``overwrite``. Call it before anything is written.
+
+    Raises
+    ------
+    FileExistsError
+        If one of the paths is there, be it a file, a folder or a link, and ``overwrite`` is False.
+    """
+    for each in () if flag("overwrite", overwrite) else paths:
+        if os.path.lexists(each):
+            advice = Text("; give another name, or ", Argument("overwrite", True), " to replace it")
+            raise FileExistsError(f"{each!r} is there already" + advice)
 
 
 def most_workers() -> int:
@@ -61,7 +91,7 @@ def few_enough(name: str, count: int) -> int:
     """A number of workers that does not take the machine down."""
     most = most_workers()
     if count > most:
-        raise ValueError(f"{name} must be at most {most} here, not {count}; the CPUs that there are to use: {usable_cpus()}")
+        raise ArgumentValueError(name, f"must be at most {most} here", count, f"the CPUs that there are to use: {usable_cpus()}")
     return count
 
 
@@ -75,5 +105,6 @@ def workers(num_workers: Any, needs_processes: bool = True) -> int:
         return max(usable_cpus() - 1, 1) if needs_processes and not is_daemon else 0
     num_workers = few_enough("num_workers", whole_number("num_workers", num_workers, 0))
     if num_workers and is_daemon and needs_processes:
-        raise ValueError("this is a daemonic process, which may not have worker processes; give num_workers=0")
+        rule = "asks for processes, which a daemonic process may not have"
+        raise ArgumentValueError("num_workers", rule, help=Text("give ", Argument("num_workers", 0)))
     return num_workers

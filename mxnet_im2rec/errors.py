@@ -18,8 +18,9 @@
     ├── OutputError (OSError)                  the .rec or .idx could not be written whole
     └── MXNetUnavailableError (ImportError)    MXNet cannot be imported here
 
-A wrong argument is a plain ``ValueError`` or ``TypeError``; a list that cannot be opened is the ``OSError`` of opening it.
-Every error survives pickling with its attributes and its cause.
+A wrong argument is a ``ValueError`` or a ``TypeError``, with its parts as attributes (:class:`ArgumentError`); a list that
+cannot be opened is the ``OSError`` of opening it. Every error survives pickling with its attributes and its cause. A message that
+names an argument or a function is a :class:`mxnet_im2rec.text.Text`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING, Any, Optional, Sequence, Union
 
-from .text import printable
+from .text import Argument, Text, count, printable
 
 if TYPE_CHECKING:
     from .values import Failure
@@ -51,14 +52,57 @@ def _that_pickles(cause: Optional[BaseException]) -> Optional[BaseException]:
     return cause
 
 
-class Im2RecError(Exception):
-    """The base of every error of this package. What its message quotes of a file does nothing to a terminal."""
+class _SurvivesPickling(Exception):
+    """An error that is pickled with its attributes and its cause. What its message quotes of a file does nothing to a terminal."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*[printable(each, keep="\n\t") if isinstance(each, str) else each for each in args])
 
     def __reduce__(self) -> Any:
         return _rebuild, (type(self), self.args, dict(self.__dict__), _that_pickles(self.__cause__))
+
+
+class Im2RecError(_SurvivesPickling):
+    """The base of every error of this package, except those of wrong arguments."""
+
+
+class ArgumentError(_SurvivesPickling):
+    """A wrong argument: the base of :class:`ArgumentValueError` and :class:`ArgumentTypeError`, which are raised.
+
+    Parameters
+    ----------
+    argument : str
+        The name of the argument.
+    rule : str
+        What it must be, such as ``'must be at least 1'``, or what is wrong with it, such as ``'is empty'``.
+    found : object, optional
+        What was given instead.
+    help : str
+        What to do, where the rule does not say it.
+
+    Attributes
+    ----------
+    argument, rule, help : str
+        As given.
+    found : str
+        What was given instead, as ``repr`` shows it, but at most 200 letters; empty if the message does not show it.
+    """
+
+    def __init__(self, argument: str, rule: str, found: Any = ..., help: str = "") -> None:
+        self.argument = argument
+        self.rule = rule
+        self.found = "" if found is ... else f"{found!r:.200}"
+        self.help = help
+        parts = [" ", rule, f", not {self.found}" if self.found else "", "; " if help else "", help]
+        super().__init__(Text(Argument(argument), *parts))
+
+
+class ArgumentValueError(ArgumentError, ValueError):
+    """An argument with a value that cannot be."""
+
+
+class ArgumentTypeError(ArgumentError, TypeError):
+    """An argument of a type that cannot be."""
 
 
 class ListLineError(Im2RecError, ValueError):
@@ -116,7 +160,7 @@ class VerifyError(Im2RecError, ValueError):
         self.problems = tuple(problems)
         self.rec_path = rec_path
         self.num_problems = len(self.problems) if num_problems is None else num_problems
-        first = "1 problem" if self.num_problems == 1 else f"{self.num_problems:,} problems, the first"
+        first = count(self.num_problems, "problem") + (", the first" if self.num_problems > 1 else "")
         super().__init__(f"{rec_path!r} does not verify: {first}: {self.problems[0]}")
 
 
@@ -139,11 +183,9 @@ class ErrorLimitExceeded(Im2RecError):
     def __init__(self, failures: Sequence[Failure], error_limit: int) -> None:
         self.failures = tuple(failures)
         self.error_limit = error_limit
-        count = len(self.failures)
-        last = self.failures[-1]
-        noun = "entry" if count == 1 else "entries"
-        message = f"{count} {noun} failed, error_limit is {error_limit}; no output was written. The last one: {last}"
-        super().__init__(message)
+        failed = count(len(self.failures), "entry", "entries")
+        rest = f" is {error_limit}; no output was written. The last one: {self.failures[-1]}"
+        super().__init__(Text(f"{failed} failed, ", Argument("error_limit"), rest))
 
 
 class EmptyDatasetError(Im2RecError, ValueError):

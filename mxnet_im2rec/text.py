@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""Messages that keep their parts and do nothing to a terminal, and the words that all messages share. Knows no surface: each one words the parts itself.
+"""Messages that keep their parts, and that do nothing to a terminal. Knows no surface: each one words the parts itself.
 
 A library's message names arguments and functions: ``use num_workers=0``. On the command line these have other names:
 ``use --workers 0``. So such a message is a :class:`Text`. It is a str, worded for Python, and it knows which of its parts are

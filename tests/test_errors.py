@@ -8,7 +8,8 @@ import pickle
 
 import pytest
 
-from mxnet_im2rec import errors
+from mxnet_im2rec import arguments, errors
+from mxnet_im2rec.text import Argument, Text, message_of
 from mxnet_im2rec.values import Failure, PackReport, format_bytes
 
 FAILURE = Failure(3, 7, "a b.jpg", "decode", "it is broken")
@@ -97,6 +98,61 @@ def test_every_error_survives_pickling_with_its_cause(error, attributes):
 def test_every_error_survives_copying(error, attributes):
     found = copy.deepcopy(error)
     assert (type(found), str(found), vars(found)) == (type(error), str(error), attributes)
+
+
+WRONG_ARGUMENTS = [
+    (lambda: arguments.whole_number("seed", "x"), TypeError, ("seed", "must be a whole number", "'x'", "")),
+    (lambda: arguments.whole_number("chunks", 0, 1), ValueError, ("chunks", "must be at least 1", "0", "")),
+    (lambda: arguments.number("min_psnr", None), TypeError, ("min_psnr", "must be a number", "None", "")),
+    (lambda: arguments.number("min_psnr", float("nan")), ValueError, ("min_psnr", "must be a number", "nan", "")),
+    (lambda: arguments.seconds("timeout", -1.5), ValueError, ("timeout", "must be more than 0 seconds", "-1.5", "")),
+    (lambda: arguments.flag("verify", "no"), TypeError, ("verify", "must be True or False", "'no'", "")),
+    (lambda: arguments.progress(3), TypeError, ("progress", "must be None, True, False or callable", "3", "")),
+    (lambda: arguments.path("root", b"x"), TypeError, ("root", "must be a str or a PathLike of str", "b'x'", "")),
+]
+
+
+@pytest.mark.parametrize(("check", "kind", "parts"), WRONG_ARGUMENTS)
+def test_a_wrong_argument_is_a_builtin_error_with_its_parts(check, kind, parts):
+    with pytest.raises(kind) as raised:
+        check()
+    error = raised.value
+    for found in (error, pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):
+        assert isinstance(found, errors.ArgumentError) and isinstance(found, kind)
+        assert not isinstance(found, errors.Im2RecError)
+        assert (found.argument, found.rule, found.found, found.help) == parts
+        assert str(found) == f"{parts[0]} {parts[1]}, not {parts[2]}"
+        assert message_of(found).parts[0] == Argument(parts[0])
+
+
+def test_a_wrong_argument_says_what_helps():
+    error = errors.ArgumentValueError("root", "is empty", help=Text("give ", Argument("list_file"), " too"))
+    assert str(error) == "root is empty; give list_file too"
+    assert Argument("list_file") in message_of(pickle.loads(pickle.dumps(error))).parts
+
+
+def test_a_wrong_argument_is_shown_in_one_line_and_pickles_whatever_it_is():
+    found = pickle.loads(pickle.dumps(errors.ArgumentTypeError("list_file", "must be a path", [lambda: None, "x" * 1000])))
+    assert len(str(found)) < 250
+
+
+def test_an_output_that_is_there_is_replaced_only_on_demand(tmp_path):
+    (tmp_path / "there").touch()
+    (tmp_path / "link").symlink_to("nowhere")
+    arguments.refuse_existing([str(tmp_path / "new")], False)
+    for name in ("there", "link"):
+        paths = [str(tmp_path / "new"), str(tmp_path / name)]
+        arguments.refuse_existing(paths, True)
+        with pytest.raises(FileExistsError) as raised:
+            arguments.refuse_existing(paths, False)
+        assert str(raised.value) == f"{paths[1]!r} is there already; give another name, or overwrite=True to replace it"
+        assert Argument("overwrite", True) in message_of(raised.value).parts
+    with pytest.raises(TypeError, match="overwrite must be True or False, not 'yes'"):
+        arguments.refuse_existing([], "yes")
+
+
+def test_the_error_limit_is_a_part_of_its_message():
+    assert Argument("error_limit") in message_of(errors.ErrorLimitExceeded([FAILURE], 0)).parts
 
 
 @pytest.mark.parametrize(("count", "limit", "start"), [(1, 0, "1 entry failed, error_limit is 0;"), (3, 2, "3 entries failed")])
