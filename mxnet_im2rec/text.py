@@ -10,7 +10,7 @@ names. The command line words these parts in its own way, by :func:`reword`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, List, Optional, Tuple, Union
+from typing import Any, Callable, Iterable, List, Optional, Tuple, Union
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ Name = Union[Argument, Call]
 class Text(str):
     """A message made of parts: str, :class:`Argument`, :class:`Call`, other Texts. Its value is the wording for Python.
 
-    The parts survive pickling, copying and ``+``. An f-string, ``%`` and ``join`` give a plain str, without the parts: put
-    together what has parts with ``Text(...)`` or ``+``.
+    The parts survive pickling, copying, ``+`` and the ``join`` of a Text. An f-string and ``%`` give a plain str, without the
+    parts: put together what has parts with ``Text(...)``, ``+`` or ``join``.
 
     Attributes
     ----------
@@ -90,6 +90,12 @@ class Text(str):
 
     def __radd__(self, other: str) -> Text:
         return Text(other, self)
+
+    def join(self, texts: Iterable[str]) -> Text:
+        parts: List[str] = []
+        for text in texts:
+            parts += [self, text] if parts else [text]
+        return Text(*parts)
 
     def __reduce__(self) -> Any:
         return Text, self.parts

@@ -51,13 +51,13 @@ def test_list_takes_every_option(tree):
     args = ["--train-ratio", "0.6", "--test-ratio", "0.2", "--no-shuffle", "--seed", "7", "--stratify", "--exts", ".png,jpg"]
     call("list", tree, prefix, *args)
     assert [len(lines_of(tree.parent / f"x_{part}.lst")) for part in ("train", "val", "test")] == [3, 1, 1]
-    call("list", tree, prefix, "--chunks", "2", "--exts", ".png", "--exts", ".jpg")
+    call("list", tree, prefix, "--chunks", "2", "--exts", ".png", "--exts", ".jpg", "--overwrite")
     assert sum(len(lines_of(tree.parent / f"x_{chunk}.lst")) for chunk in range(2)) == 5
     (tree.parent / "table.txt").write_text("7\tspace\n9\tcats\n")
-    call("list", tree, prefix, "--labels", tree.parent / "table.txt")
+    call("list", tree, prefix, "--labels", tree.parent / "table.txt", "--overwrite")
     assert {line.split("\t")[1] for line in lines_of(tree.parent / "x.lst")} == {"7", "9"}
     shutil.copy(tree / "cats" / "camera.png", tree / "top.png")
-    call("list", tree, prefix, "--flat")
+    call("list", tree, prefix, "--flat", "--overwrite")
     assert lines_of(tree.parent / "x.lst") == ["0\t0\ttop.png"]
 
 
@@ -72,7 +72,18 @@ def test_list_counts_as_it_walks(tree, monkeypatch):
     monkeypatch.setattr(common, "PROGRESS_SECONDS", 0.0)
     told = call("list", tree, tree.parent / "x").stderr.splitlines()
     assert told == [f"{tree}: {count} images" for count in range(1, 6)]
-    assert call("list", "-q", tree, tree.parent / "x").stderr == ""
+    assert call("list", "-q", tree, tree.parent / "y").stderr == ""
+
+
+def test_list_replaces_only_on_demand(tree):
+    (tree.parent / "x.lst").write_text("mine")
+    result = call("list", tree, tree.parent / "x", code=2)
+    advice = "give another name, or --overwrite to replace it"
+    assert result.stderr == f"Error: {str(tree.parent / 'x.lst')!r} is there already; {advice}\n"
+    assert (tree.parent / "x.lst").read_text() == "mine"
+    assert not (tree.parent / "x_classes.txt").exists()
+    call("list", tree, tree.parent / "x", "--overwrite")
+    assert len(lines_of(tree.parent / "x.lst")) == 5
 
 
 def test_list_exits_1_for_an_image_that_no_list_can_carry(tree):

@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 
 from mxnet_im2rec import EmptyDatasetError, ListEntry, OutputError, im2rec, make_list
 from mxnet_im2rec.errors import ListLineError
+from mxnet_im2rec.lists.classes import read_classes
+from mxnet_im2rec.lists.dividing import divide_each_label, divide_in_proportion, plan_lists
 from mxnet_im2rec.lists.lines import format_line, parse_line, why_unlistable
-from mxnet_im2rec.lists.making import IMAGE_EXTENSIONS, _divide_each_label, _plan, _shares, read_classes
+from mxnet_im2rec.lists.making import IMAGE_EXTENSIONS
 
 
 def plant(root, *names):
@@ -110,7 +112,7 @@ def test_every_image_is_in_exactly_one_list_with_an_index_of_its_own(tree, tmp_p
         plant(tree, f"many/{count}.jpg")
     for options in ({"train_ratio": 0.7, "test_ratio": 0.3}, {"train_ratio": 1 / 3, "test_ratio": 1 / 3, "chunks": 3}):
         for stratify in (False, True):
-            report = make_list(tree, tmp_path / "out", stratify=stratify, **options)
+            report = make_list(tree, tmp_path / "out", stratify=stratify, overwrite=True, **options)
             entries = all_entries(report)
             assert sorted(entry.index for entry in entries) == list(range(report.num_images))
             found = {str(path.relative_to(tree)) for path in tree.rglob("*") if path.suffix.lower() in IMAGE_EXTENSIONS}
@@ -162,7 +164,7 @@ def test_the_lists_are_utf8_whatever_the_locale_and_pack(tmp_path, varieties, mo
 
 def test_the_same_arguments_give_the_same_bytes(tree, tmp_path):
     def made(**options):
-        report = make_list(tree, tmp_path / "out", train_ratio=0.5, **options)
+        report = make_list(tree, tmp_path / "out", train_ratio=0.5, overwrite=True, **options)
         return [Path(path).read_bytes() for path, _ in report.lists]
 
     assert made() == made() == made(seed=100)
@@ -207,7 +209,7 @@ def test_which_lists_are_made(tmp_path, train, test, names):
 @settings(deadline=None, max_examples=300)
 def test_the_plan_loses_nothing(count, chunks, train, test):
     train, test = train / 100, min(test, 100 - train) / 100
-    parts = _plan(count, chunks, 1.0 - test if train + test > 1 - 1e-9 else train, test)
+    parts = plan_lists(count, chunks, 1.0 - test if train + test > 1 - 1e-9 else train, test)
     assert sum(size for _, size in parts) == count
     assert all(size >= 0 for _, size in parts)
     assert len({name for name, _ in parts}) == len(parts)
@@ -221,7 +223,7 @@ def test_the_plan_loses_nothing(count, chunks, train, test):
 @settings(deadline=None, max_examples=300)
 def test_shares_add_up_and_are_fair(counts, data):
     total = data.draw(st.integers(0, sum(counts)))
-    shares = _shares(counts, total)
+    shares = divide_in_proportion(counts, total)
     assert sum(shares) == total
     for share, count in zip(shares, counts):
         assert 0 <= share <= count
@@ -234,7 +236,7 @@ def test_dividing_each_label_keeps_sizes_and_order(labels, data):
     first = data.draw(st.integers(0, len(labels)))
     sizes = [first, len(labels) - first]
     order = data.draw(st.permutations(range(len(labels))))
-    divided = _divide_each_label(order, labels, sizes)
+    divided = divide_each_label(order, labels, sizes)
     assert list(map(len, divided)) == sizes
     assert sorted(sum(divided, [])) == sorted(order)
     place = {position: number for number, position in enumerate(order)}
@@ -260,7 +262,7 @@ def test_stratify_divides_each_label(tmp_path, shuffle):
         assert all(abs(labels[label] - ratio * count) < 2 for label, count in enumerate((97, 11, 1, 1))), name
     plain = make_list(root, tmp_path / "plain", train_ratio=0.7, test_ratio=0.1)
     assert [count for _, count in plain.lists] == [count for _, count in report.lists]
-    chunked = make_list(root, tmp_path / "out", chunks=4, stratify=True, shuffle=shuffle)
+    chunked = make_list(root, tmp_path / "chunked", chunks=4, stratify=True, shuffle=shuffle)
     for number in range(4):
         labels = Counter(entry.labels[0] for entry in entries_of(chunked, number))
         assert labels[0] == 25 or abs(labels[0] - 25) <= 1
@@ -282,7 +284,7 @@ def test_separate_trees_agree_by_a_class_table(tmp_path):
     assert report.classes == ((0, "ant", 0), (1, "bee", 1), (2, "cat ", 2))
     assert {(entry.path.split("/")[0], entry.labels[0]) for entry in entries_of(report)} == {("bee", 1.0), ("cat ", 2.0)}
     assert Path(report.classes_path).read_bytes() == Path(table).read_bytes()
-    assert make_list(val, tmp_path / "val", labels={"bee": 7, "cat ": 7}).classes == ((7, "bee", 1), (7, "cat ", 2))
+    assert make_list(val, tmp_path / "other", labels={"bee": 7, "cat ": 7}).classes == ((7, "bee", 1), (7, "cat ", 2))
 
 
 @pytest.mark.parametrize(
@@ -349,8 +351,8 @@ def test_a_table_that_was_given_is_not_overwritten(tmp_path):
 
 def test_extensions_in_every_spelling(tmp_path):
     root = plant(tmp_path / "photos", "a.jpg", "b.JPG", "c.Png", "d.webp", "e", ".f.jpg", "jpg", "g.jpg.txt")
-    assert make_list(root, tmp_path / "out", exts=["JPG"]).num_images == 2
-    assert make_list(root, tmp_path / "out", exts="jpg").num_images == 2
+    assert make_list(root, tmp_path / "one", exts=["JPG"]).num_images == 2
+    assert make_list(root, tmp_path / "two", exts="jpg").num_images == 2
     report = make_list(root, tmp_path / "out", exts=(".jpg", "png", ".WEBP"))
     assert report.num_images == 4
     assert dict(report.skipped) == {".txt": 1, "hidden": 1, "no extension": 2}
@@ -361,7 +363,7 @@ def test_a_flat_list_tells_of_the_folders_that_it_passed_over(tree, tmp_path):
     assert report.classes == ((0, ".", 2),)
     assert dict(report.skipped) == {"folder": 4, "no extension": 1}
     with pytest.raises(EmptyDatasetError, match="skipped: 1 folder. Nothing was written"):
-        make_list(plant(tmp_path / "nested", "a/b.jpg"), tmp_path / "out", recursive=False)
+        make_list(plant(tmp_path / "nested", "a/b.jpg"), tmp_path / "other", recursive=False)
 
 
 @pytest.mark.parametrize(
@@ -435,7 +437,7 @@ def test_a_folder_that_may_not_be_read_is_left_out_and_told(tmp_path, monkeypatc
     assert report.left_out == (("locked", "the folder cannot be read: Permission denied"),)
     assert "1 left out:\n  'locked': the folder cannot be read" in str(report)
     with pytest.raises(PermissionError):
-        make_list(root / "locked", tmp_path / "out")
+        make_list(root / "locked", tmp_path / "other")
 
 
 def test_a_disk_that_fails_ends_the_call(tmp_path, monkeypatch):
@@ -495,6 +497,7 @@ WRONG = [
     ({"exts": ["."]}, ValueError, "exts must be"),
     ({"exts": [1]}, TypeError, "exts must be"),
     ({"shuffle": "yes"}, TypeError, "shuffle must be True or False"),
+    ({"overwrite": "no"}, TypeError, "overwrite must be True or False"),
     ({"progress": 1}, TypeError, "progress must be None or callable"),
     ({"labels": 3}, TypeError, "labels must be a path or a mapping"),
     ({"labels": {}}, ValueError, "labels has no class"),
@@ -540,9 +543,36 @@ def test_a_list_that_cannot_be_written_leaves_the_old_ones(tmp_path, monkeypatch
 
     monkeypatch.setattr("builtins.open", full_disk)
     with pytest.raises(OutputError, match="No space left on device"):
-        make_list(root, tmp_path / "out", train_ratio=0.5, seed=1)
+        make_list(root, tmp_path / "out", train_ratio=0.5, seed=1, overwrite=True)
     monkeypatch.undo()
     assert {path: path.read_bytes() for path in tmp_path.glob("out*")} == before
+
+
+OUTPUTS = ["out_0_test.lst", "out_0_train.lst", "out_1_test.lst", "out_1_train.lst", "out_classes.txt"]
+
+
+@pytest.mark.parametrize("there", OUTPUTS)
+def test_what_is_there_is_replaced_only_on_demand(tmp_path, there):
+    root = plant_classes(tmp_path / "photos", {"a": 8})
+    options = {"chunks": 2, "train_ratio": 0.5, "test_ratio": 0.5}
+    (tmp_path / there).write_text("mine")
+    counts = []
+    with pytest.raises(FileExistsError) as raised:
+        make_list(root, tmp_path / "out", progress=counts.append, **options)
+    said = f"{str(tmp_path / there)!r} is there already; give another name, or overwrite=True to replace it"
+    assert (str(raised.value), counts) == (said, [])
+    assert [path.name for path in tmp_path.glob("out*")] == [there] and (tmp_path / there).read_text() == "mine"
+    make_list(root, tmp_path / "out", overwrite=True, **options)
+    assert sorted(path.name for path in tmp_path.glob("out*")) == OUTPUTS
+    assert (tmp_path / there).read_text() != "mine"
+
+
+def test_lists_of_another_division_are_in_no_one_s_way(tmp_path):
+    root = plant_classes(tmp_path / "photos", {"a": 8})
+    table = make_list(root, tmp_path / "out").classes_path
+    assert names_of(make_list(root, tmp_path / "out", train_ratio=0.5, labels=table)) == ["out_train.lst", "out_val.lst"]
+    with pytest.raises(FileExistsError, match="out_val.lst"):
+        make_list(root, tmp_path / "out", train_ratio=0, labels=table)
 
 
 def test_progress_counts_the_images(tree, tmp_path):

@@ -51,11 +51,11 @@ def test_a_surface_words_the_names():
 
 @pytest.mark.parametrize("compose", [lambda a, b: Text(a, "; ", b), lambda a, b: a + "; " + b, lambda a, b: a + ("; " + b)])
 def test_texts_that_are_put_together_keep_their_names(compose):
-    for first, said in (
-        (ADVICE, "use NUM_WORKERS or SALVAGE; use NUM_WORKERS or SALVAGE"),
-        ("x", "x; use NUM_WORKERS or SALVAGE"),
-    ):
-        assert reword(compose(first, ADVICE), upper) == said
+    worded = "use NUM_WORKERS or SALVAGE"
+    assert reword(compose(ADVICE, ADVICE), upper) == f"{worded}; {worded}"
+    assert reword(compose("x", ADVICE), upper) == f"x; {worded}"
+    assert reword(Text("; ").join(each for each in ("x", ADVICE, ADVICE)), upper) == f"x; {worded}; {worded}"
+    assert (Text("; ").join([]), Text("; ").join(["x"])) == ("", "x")
     added = "begin "
     added += ADVICE
     assert reword(added, upper) == "begin use NUM_WORKERS or SALVAGE"

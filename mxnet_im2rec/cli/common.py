@@ -92,7 +92,7 @@ _IN_PYTHON = re.compile(  # what stands in quotes is a name, and stays; an apost
     rf"\bmxnet_im2rec\.(?P<function>{'|'.join(_FUNCTIONS)})\((?P<rec>{_QUOTED})?(?:, out)?\)"
     rf"|(?P<phrase>{'|'.join(map(re.escape, _PHRASES))})"
     rf"|\b(?P<argument>{'|'.join(_OPTIONS)})\b(?P<equals>=True\b|=)?"
-    rf"|\b(?P<flag>resume|verify)=True\b"
+    rf"|\b(?P<flag>resume|verify|overwrite)=True\b"
     rf"|\A(?P<begin>{'|'.join(_OPTIONS_AT_THE_BEGIN)})(?=,| must | is | has )"
     rf"|(?<!\w)(?:{_QUOTED})(?!\w)"
 )

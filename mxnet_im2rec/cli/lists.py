@@ -57,6 +57,7 @@ _RATIO = click.FloatRange(0, 1)
     metavar="FILE",
     help="The numbers of the classes: a table as this command writes it, or a name a line.",
 )
+@click.option("--overwrite", is_flag=True, help="Replace lists and a table of the classes that are there already.")
 @json_option
 @verbosity_options
 def list_(root: str, prefix: str, exts: Tuple[str, ...], **options: Any) -> int:

@@ -1,50 +1,38 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""make_list(): a folder of images to image lists and a table of the classes. Opens no image.
+"""make_list(): a folder of images becomes image lists and a table of the classes. Opens no image.
 
 The order, the numbers and the names of the files are those of ``mxnet.tools.im2rec --list``, as long as nothing has to be
 rounded. That tool rounds images away; here each is in exactly one list.
-
-The class table, ``PREFIX_classes.txt``, is UTF-8 with a line ``number <tab> name`` for each class; the name is the folder's path
-relative to the root, with ``/`` between folders, and ``.`` for the root itself.
 """
 
 from __future__ import annotations
 
-import math
 import numbers
 import os
 import random
-import re
 import time
 import uuid
-from array import array
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, Union
+from typing import Any, Callable, FrozenSet, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, Union
 
 from .. import arguments
-from ..errors import EmptyDatasetError, OutputError
+from ..errors import ArgumentTypeError, ArgumentValueError, EmptyDatasetError, OutputError
+from ..text import Argument, Text, count
 from ..values import ListEntry
-from .lines import format_line, why_unlistable
+from .classes import class_table
+from .dividing import SUM_TOLERANCE, cut, divide_each_label, plan_lists
+from .lines import format_line
+from .tree import ImageTree
 
 IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 """Of the formats that MXNet's readers decode; so the lists serve with ``pass_through`` too."""
 
-HIDDEN = "hidden"
-NO_EXTENSION = "no extension"
-FOLDER = "folder"
-ROOT_CLASS = "."
-
 _Path = Union[str, os.PathLike]
-_TABLE_LINE = re.compile(r"([0-9]{1,20})\t([^\t]+)")
-_MOST_KEPT = 1000  # of the names that are left out
 _MOST_CLASSES_SHOWN = 1000
 _SHOWN = 10
-_TOLERANCE = 1e-6  # an image: 100 images at a ratio of 0.29 are 28.999999999999996
-_SUM_TOLERANCE = 1e-9  # of ratios: 0.7 + 0.2 + 0.1 is no more than nearly 1
-_LARGEST_NUMBER = 2**24  # up to here a float32 label holds every integer
 
 
 @dataclass(frozen=True)
@@ -87,14 +75,14 @@ class ListReport:
     seconds: float
 
     def __str__(self) -> str:
-        nouns = "image" if self.num_images == 1 else "images", "class" if len(self.classes) == 1 else "classes"
-        lines = [f"{self.num_images:,} {nouns[0]} of {len(self.classes):,} {nouns[1]} listed in {self.seconds:.1f} s"]
-        lines += [f"  {_shown(path)}  {count:,}" for path, count in self.lists]
+        num_images = count(self.num_images, "image")
+        lines: List[str] = [f"{num_images} of {count(len(self.classes), 'class', 'classes')} listed in {self.seconds:.1f} s"]
+        lines += [f"  {_shown(path)}  {number:,}" for path, number in self.lists]
         if any(os.path.dirname(path) != self.root for path, _ in self.lists):
-            lines.append(f"the paths in them are relative to {_shown(self.root)}; pack with this as root")
+            lines.append(Text(f"the paths in them are relative to {_shown(self.root)}; pack with this as ", Argument("root")))
         lines += [f"classes, in {_shown(self.classes_path)}:", *self._class_lines()]
         if self.skipped:
-            kinds = [f"{count:,} {_shown(kind)}" for kind, count in self.skipped.items()]
+            kinds = [f"{number:,} {_shown(kind)}" for kind, number in self.skipped.items()]
             more = f" and {len(kinds) - _SHOWN:,} more kinds" if len(kinds) > _SHOWN else ""
             lines.append(f"skipped: {', '.join(kinds[:_SHOWN])}{more}")
         if self.left_out:
@@ -102,7 +90,7 @@ class ListReport:
             lines += [f"  {path!r}: {reason}" for path, reason in self.left_out[:_SHOWN]]
             if self.num_left_out > _SHOWN:
                 lines.append(f"  ... and {self.num_left_out - _SHOWN:,} more")
-        return "\n".join(lines)
+        return Text("\n").join(lines)
 
     def _class_lines(self) -> List[str]:
         shown = [(f"{number}", _shown(name), f"{count:,}") for number, name, count in self.classes[:_MOST_CLASSES_SHOWN]]
@@ -127,6 +115,7 @@ def make_list(
     stratify: bool = False,
     labels: Union[None, _Path, Mapping[str, int]] = None,
     progress: Optional[Callable[[int], Any]] = None,
+    overwrite: bool = False,
 ) -> ListReport:
     """Make image lists of the images in a folder; each folder of images within it is a class.
 
@@ -162,6 +151,8 @@ def make_list(
         separate trees for training and validation agree.
     progress : callable, optional
         Receives the count of images found so far, after each.
+    overwrite : bool
+        Whether to replace lists, and a class table, that are there already.
 
     Returns
     -------
@@ -174,6 +165,8 @@ def make_list(
         If an argument is wrong, or a folder with images is not in ``labels``.
     EmptyDatasetError
         If no image is found, or a list would have none.
+    FileExistsError
+        If one of the lists, or the class table, is there already, unless ``overwrite`` is given.
     OSError
         If the root cannot be read, or the folder of the prefix is not there.
     OutputError
@@ -187,49 +180,42 @@ def make_list(
     """
     started = time.monotonic()
     extensions = _check_extensions(exts)
-    train_ratio, test_ratio = _check_ratios(train_ratio, test_ratio)
+    ratios = _check_ratios(train_ratio, test_ratio)
     chunks, seed = arguments.whole_number("chunks", chunks, 1), arguments.whole_number("seed", seed)
     for name, value in (("recursive", recursive), ("shuffle", shuffle), ("stratify", stratify)):
         arguments.flag(name, value)
     if not (progress is None or callable(progress)):
-        raise TypeError(f"progress must be None or callable, not {progress!r}")
+        raise ArgumentTypeError("progress", "must be None or callable", progress)
     root, prefix = _check_root(root), _check_prefix(prefix)
-    table = None if labels is None else _check_table(labels) if isinstance(labels, Mapping) else read_classes(labels)
+    table = None if labels is None else class_table(labels)
+    classes_path = f"{prefix}_classes.txt"
+    keeps_table = _is_same_file(labels, classes_path)
+    outputs = [_list_path(prefix, suffix) for suffix, _ in plan_lists(0, chunks, *ratios)]
+    arguments.refuse_existing(outputs if keeps_table else [*outputs, classes_path], overwrite)
 
-    tree = _Tree(root, extensions)
+    tree = ImageTree(root, extensions)
     tree.walk(recursive, progress)
     if not tree.names:
         raise EmptyDatasetError(_why_none(tree, extensions))
     if table is None:
         table = {name: number for number, name in enumerate(tree.folders)}
     label_of_folder = _labels_of(tree, table, labels)
+    sizes = [size for _, size in plan_lists(len(tree.names), chunks, *ratios)]
+    _check_sizes(sizes, outputs, len(tree.names))
+    divided = _divide(tree, label_of_folder, sizes, seed if shuffle else None, stratify)
 
-    order = list(range(len(tree.names)))
-    if shuffle:
-        random.Random(seed).shuffle(order)  # MXNet's tool gives its list the same order with random.seed(100)
-    parts = _plan(len(order), chunks, train_ratio, test_ratio)
-    _check_parts(parts, prefix, len(order))
-    sizes = [size for _, size in parts]
-    if stratify:
-        divided = _divide_each_label(order, [label_of_folder[folder] for folder in tree.folder_of], sizes)
-    else:
-        divided = _cut(order, sizes)
-
-    lists = [(f"{prefix}{suffix}.lst", positions) for (suffix, _), positions in zip(parts, divided)]
-    classes_path = f"{prefix}_classes.txt"
-    texts: List[Tuple[str, Iterator[str]]] = [(path, _entry_lines(tree, label_of_folder, chosen)) for path, chosen in lists]
-    if not _is_same_file(labels, classes_path):
+    texts = [(path, _entry_lines(tree, label_of_folder, chosen)) for path, chosen in zip(outputs, divided)]
+    if not keeps_table:
         texts.append((classes_path, (f"{number}\t{name}" for name, number in table.items())))
     _write_all(texts)
-
-    counts = Counter(tree.folder_of)
-    count_of = {name: counts[folder] for folder, name in enumerate(tree.folders)}
+    count_of_folder = Counter(tree.folder_of)
+    count_of = {name: count_of_folder[folder] for folder, name in enumerate(tree.folders)}
     return ListReport(
         root=root,
-        lists=tuple((path, len(positions)) for path, positions in lists),
+        lists=tuple(zip(outputs, sizes)),
         classes=tuple(sorted((number, name, count_of.get(name, 0)) for name, number in table.items())),
         classes_path=classes_path,
-        num_images=len(order),
+        num_images=len(tree.names),
         skipped=dict(_by_count(tree.skipped)),
         left_out=tuple(sorted(tree.left_out)),
         num_left_out=tree.num_left_out,
@@ -237,249 +223,47 @@ def make_list(
     )
 
 
-class _Tree:
-    """The images below a folder, in the order of the sorted names, those of a folder before those of the folders in it."""
-
-    def __init__(self, root: str, extensions: FrozenSet[str]) -> None:
-        self.root = root
-        self._extensions = extensions
-        self.names: List[str] = []
-        self.folder_of = array("I")  # where each name is, as a position in folders
-        self.folders: List[str] = []
-        self.skipped: Counter = Counter()
-        self.left_out: List[Tuple[str, str]] = []
-        self.num_left_out = 0
-
-    def path(self, position: int) -> str:
-        return _join(self.folders[self.folder_of[position]], self.names[position])
-
-    def walk(self, recursive: bool, progress: Optional[Callable[[int], Any]]) -> None:
-        waiting: List[Tuple[str, FrozenSet[Tuple[int, int]]]] = [(ROOT_CLASS, frozenset())]  # a folder, and those that it is in
-        while waiting:
-            folder, above = waiting.pop()
-            try:
-                status = os.stat(self._absolute(folder))
-                here = (status.st_dev, status.st_ino)
-                if here in above:
-                    self._leave_out(folder, "it links back to a folder that it is in")
-                    continue
-                names, subfolders = self._look_into(folder)
-            except (PermissionError, FileNotFoundError) as error:
-                if folder == ROOT_CLASS:
-                    raise
-                self._leave_out(folder, f"the folder cannot be read: {error.strerror}")
-                continue
-            for name in sorted(names):
-                self._take(folder, name)
-                if progress is not None:
-                    progress(len(self.names))
-            if recursive:
-                inside = above | {here}
-                waiting += [(_join(folder, name), inside) for name in sorted(subfolders, reverse=True)]
-            elif subfolders:
-                self.skipped[FOLDER] += len(subfolders)
-
-    def _look_into(self, folder: str) -> Tuple[List[str], List[str]]:
-        """The names of a folder's images and of the folders in it; counts the others."""
-        names: List[str] = []
-        subfolders: List[str] = []
-        with os.scandir(self._absolute(folder)) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    self.skipped[HIDDEN] += 1
-                    continue
-                extension = os.path.splitext(entry.name)[1].lower()
-                try:
-                    if entry.is_dir():
-                        subfolders.append(entry.name)
-                    elif extension not in self._extensions:
-                        self.skipped[extension or NO_EXTENSION] += 1
-                    elif entry.is_file():
-                        names.append(entry.name)
-                    else:
-                        self._leave_out(_join(folder, entry.name), "it is a broken link, or no regular file")
-                except OSError as error:  # a link to itself, for one
-                    self._leave_out(_join(folder, entry.name), f"it cannot be followed: {error.strerror}")
-        return names, subfolders
-
-    def _take(self, folder: str, name: str) -> None:
-        path = _join(folder, name)
-        reason = why_unlistable(path)
-        if reason is not None:
-            self._leave_out(path, f"its name cannot stand in a list: {reason}")
-            return
-        if not self.folders or self.folders[-1] != folder:  # a class has at least one image
-            self.folders.append(folder)
-        self.names.append(name)
-        self.folder_of.append(len(self.folders) - 1)
-
-    def _absolute(self, folder: str) -> str:
-        return self.root if folder == ROOT_CLASS else os.path.join(self.root, folder)
-
-    def _leave_out(self, path: str, reason: str) -> None:
-        self.num_left_out += 1
-        if len(self.left_out) < _MOST_KEPT:
-            self.left_out.append((path, reason))
+def _list_path(prefix: str, suffix: str) -> str:
+    return f"{prefix}{suffix}.lst"
 
 
-def _join(folder: str, name: str) -> str:
-    return name if folder == ROOT_CLASS else f"{folder}/{name}"
-
-
-def _plan(count: int, chunks: int, train_ratio: float, test_ratio: float) -> List[Tuple[str, int]]:
-    """The suffix of each list and its number of images, in the order in which MXNet's tool cuts them off. The remainder of the
-    rounding goes to the validation list, or, where there is none, to the training list."""
-    parts: List[Tuple[str, int]] = []
-    for chunk in range(chunks):
-        size = (chunk + 1) * count // chunks - chunk * count // chunks
-        suffix = f"_{chunk}" if chunks > 1 else ""
-        if train_ratio == 1:
-            parts.append((suffix, size))
-            continue
-        has_val = train_ratio + test_ratio < 1 - _SUM_TOLERANCE
-        test = math.floor(size * test_ratio + _TOLERANCE) if has_val or train_ratio else size
-        train = math.floor(size * train_ratio + _TOLERANCE) if has_val else size - test
-        wanted = (("_test", test, test_ratio > 0), ("_train", train, train_ratio > 0), ("_val", size - test - train, has_val))
-        parts += [(suffix + name, number) for name, number, is_wanted in wanted if is_wanted]
-    return parts
-
-
-def _check_parts(parts: Sequence[Tuple[str, int]], prefix: str, count: int) -> None:
-    for suffix, size in parts:
+def _check_sizes(sizes: Sequence[int], paths: Sequence[str], num_images: int) -> None:
+    for size, path in zip(sizes, paths):
         if not size:
-            found = "1 image was found" if count == 1 else f"{count:,} images were found"
+            found = f"{count(num_images, 'image')} {'was' if num_images == 1 else 'were'} found"
             raise EmptyDatasetError(
-                f"{prefix + suffix + '.lst'!r} would have no entry: {found}; change the ratios or the chunks. Nothing was written"
+                f"{path!r} would have no entry: {found}; change the ratios or the chunks. Nothing was written"
             )
 
 
-def _cut(order: Sequence[int], sizes: Sequence[int]) -> List[Sequence[int]]:
-    divided = []
-    start = 0
-    for size in sizes:
-        divided.append(order[start : start + size])
-        start += size
-    return divided
+def _divide(
+    tree: ImageTree, label_of_folder: Sequence[int], sizes: Sequence[int], seed: Optional[int], stratify: bool
+) -> List[Sequence[int]]:
+    """The positions of the images that go into each list, in random order unless the seed is None."""
+    order = list(range(len(tree.names)))
+    if seed is not None:
+        random.Random(seed).shuffle(order)  # MXNet's tool gives its list the same order with random.seed(100)
+    if stratify:
+        return divide_each_label(order, [label_of_folder[folder] for folder in tree.folder_of], sizes)
+    return cut(order, sizes)
 
 
-def _divide_each_label(order: Sequence[int], labels: Sequence[int], sizes: Sequence[int]) -> List[Sequence[int]]:
-    """Lists of these sizes, each with its share of every label, in the order given."""
-    of_label: Dict[int, List[int]] = {}
-    for position in order:
-        of_label.setdefault(labels[position], []).append(position)
-    left = [len(positions) for positions in of_label.values()]
-    part_of = array("I", [0]) * len(order)
-    for part, size in enumerate(sizes):
-        shares = _shares(left, size)
-        for label, positions in enumerate(of_label.values()):
-            start = len(positions) - left[label]
-            for position in positions[start : start + shares[label]]:
-                part_of[position] = part
-            left[label] -= shares[label]
-    divided: List[List[int]] = [[] for _ in sizes]
-    for position in order:
-        divided[part_of[position]].append(position)
-    return list(divided)
-
-
-def _shares(counts: Sequence[int], total: int) -> List[int]:
-    """Divide a total in proportion to counts, by the largest remainders: each share is exact but for less than 1, and at most
-    its count.
-
-    Examples
-    --------
-    >>> _shares([6, 3, 1], 5)
-    [3, 2, 0]
-    """
-    whole = sum(counts)
-    if not whole:
-        return [0] * len(counts)
-    shares = [count * total // whole for count in counts]
-    by_remainder = sorted(range(len(counts)), key=lambda place: -(counts[place] * total % whole))
-    for place in by_remainder[: total - sum(shares)]:
-        shares[place] += 1
-    return shares
-
-
-def _entry_lines(tree: _Tree, label_of_folder: Sequence[int], positions: Iterable[int]) -> Iterator[str]:
+def _entry_lines(tree: ImageTree, label_of_folder: Sequence[int], positions: Iterable[int]) -> Iterator[str]:
     for position in positions:
         label = float(label_of_folder[tree.folder_of[position]])
         yield format_line(ListEntry(position, (label,), tree.path(position)))
 
 
-def _labels_of(tree: _Tree, table: Mapping[str, int], source: Any) -> List[int]:
+def _labels_of(tree: ImageTree, table: Mapping[str, int], source: Any) -> List[int]:
     unknown = [folder for folder in tree.folders if folder not in table]
     if unknown:
-        names = ", ".join(map(repr, unknown[:_SHOWN])) + (f" and {len(unknown) - _SHOWN:,} more" if len(unknown) > _SHOWN else "")
-        where = "labels" if isinstance(source, Mapping) else f"the class table {os.fspath(source)!r}"
-        noun = "this folder with images is" if len(unknown) == 1 else "these folders with images are"
-        raise ValueError(
-            f"{noun} not in {where}: {names}; add them there, or take them out of {tree.root!r}. Nothing was written"
-        )
+        more = f" and {len(unknown) - _SHOWN:,} more" if len(unknown) > _SHOWN else ""
+        names = ", ".join(map(repr, unknown[:_SHOWN])) + more
+        folders = "this folder with images is" if len(unknown) == 1 else "these folders with images are"
+        where = Text(Argument("labels")) if isinstance(source, Mapping) else f"the class table {os.fspath(source)!r}"
+        advice = f"add them there, or take them out of {tree.root!r}. Nothing was written"
+        raise ValueError(Text(f"{folders} not in ", where, f": {names}; {advice}"))
     return [table[folder] for folder in tree.folders]
-
-
-def read_classes(path: _Path) -> Dict[str, int]:
-    """Read a class table.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-        A file in UTF-8 with a line ``number <tab> name`` for each class, the numbers from 0 to 2**24; or with one name a line,
-        whose numbers are 0, 1, ... Blank lines do not count.
-
-    Returns
-    -------
-    dict of str to int
-        The numbers of the classes, in the order of the file.
-
-    Raises
-    ------
-    ValueError
-        If it is neither, or a name occurs twice; it says in which line.
-    """
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"labels must be a path or a mapping of names to numbers, not {path!r}")
-    with open(path, "rb") as stream:
-        data = stream.read()
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"the class table {os.fspath(path)!r} is not UTF-8 (byte {error.start + 1:,}); save it as UTF-8"
-        ) from None
-    lines = [(number, line.rstrip("\r")) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    has_numbers = any("\t" in line for _, line in lines)
-    table: Dict[str, int] = {}
-    for position, (number, line) in enumerate(lines):
-        where = f"the class table {os.fspath(path)!r}, line {number}"
-        match = _TABLE_LINE.fullmatch(line)
-        if has_numbers and match is None:
-            raise ValueError(f"{where}: expected a whole number, a tab and a name, found {line[:200]!r}")
-        name, label = (match.group(2), int(match.group(1))) if match is not None else (line.strip(), position)
-        if label > _LARGEST_NUMBER:
-            raise ValueError(f"{where}: the number {label} is beyond 2**24, up to which float32 labels are exact")
-        if name in table:
-            raise ValueError(f"{where}: the class {name!r} was on an earlier line")
-        table[name] = label
-    if not table:
-        raise ValueError(f"the class table {os.fspath(path)!r} has no class in it")
-    return table
-
-
-def _check_table(labels: Mapping[str, int]) -> Dict[str, int]:
-    table: Dict[str, int] = {}
-    for name, number in labels.items():
-        if not isinstance(name, str) or isinstance(number, bool) or not isinstance(number, numbers.Integral):
-            raise TypeError(f"labels must map names to whole numbers, not {name!r} to {number!r}")
-        if not 0 <= number <= _LARGEST_NUMBER:
-            raise ValueError(f"the number of the class {name!r} must be from 0 to 2**24, not {number}")
-        if why_unlistable(f"_{name}_") is not None or not name:
-            raise ValueError(f"the name of a class cannot be {name!r}: no folder in a list has it")
-        table[name] = int(number)
-    if not table:
-        raise ValueError("labels has no class in it")
-    return table
 
 
 def _write_all(texts: Sequence[Tuple[str, Iterator[str]]]) -> None:
@@ -510,57 +294,51 @@ def _check_extensions(exts: Sequence[str]) -> FrozenSet[str]:
     extensions: Set[str] = set()
     for extension in [exts] if isinstance(exts, str) else exts:
         if not isinstance(extension, str):
-            raise TypeError(f"exts must be extensions such as '.jpg', not {extension!r}")
+            raise ArgumentTypeError("exts", "must be extensions such as '.jpg'", extension)
         name = extension.lower()[extension.startswith(".") :]
         if not name or "." in name or "/" in name:
-            raise ValueError(f"exts must be extensions such as '.jpg', not {extension!r}")
+            raise ArgumentValueError("exts", "must be extensions such as '.jpg'", extension)
         extensions.add("." + name)
     if not extensions:
-        raise ValueError("exts is empty; give the extensions of images, such as '.jpg'")
+        raise ArgumentValueError("exts", "is empty", help="give the extensions of images, such as '.jpg'")
     return frozenset(extensions)
 
 
 def _check_ratios(train_ratio: float, test_ratio: float) -> Tuple[float, float]:
-    """Both as float, with a sum of exactly 1 where it is 1 but for rounding."""
+    """Both as float, with a sum of exactly 1 where only rounding makes it another."""
     for name, ratio in (("train_ratio", train_ratio), ("test_ratio", test_ratio)):
         if isinstance(ratio, bool) or not isinstance(ratio, numbers.Real):
-            raise TypeError(f"{name} must be a number from 0 to 1, not {ratio!r}")
+            raise ArgumentTypeError(name, "must be a number from 0 to 1", ratio)
         if not 0 <= ratio <= 1:
-            raise ValueError(f"{name} must be from 0 to 1, not {ratio}")
+            raise ArgumentValueError(name, "must be from 0 to 1", ratio)
     total = float(train_ratio) + float(test_ratio)
-    if total > 1 + _SUM_TOLERANCE:
-        raise ValueError(f"train_ratio and test_ratio together must be at most 1, not {total:g}")
-    train_ratio = 1.0 - float(test_ratio) if total > 1 - _SUM_TOLERANCE else float(train_ratio)
-    return train_ratio, float(test_ratio)
+    if total > 1 + SUM_TOLERANCE:
+        rule = Text("and ", Argument("test_ratio"), f" together must be at most 1, not {total:g}")
+        raise ArgumentValueError("train_ratio", rule)
+    return 1.0 - float(test_ratio) if total > 1 - SUM_TOLERANCE else float(train_ratio), float(test_ratio)
 
 
 def _check_root(root: _Path) -> str:
-    folder = os.path.abspath(_text("root", root))
+    folder = os.path.abspath(arguments.path("root", root))
     if not os.path.isdir(folder):
-        raise NotADirectoryError(f"root {folder!r} is no folder")
+        raise NotADirectoryError(Text(Argument("root"), f" {folder!r} is no folder"))
     return folder
 
 
 def _check_prefix(prefix: _Path) -> str:
-    text = _text("prefix", prefix)
+    text = arguments.path("prefix", prefix)
     text = text[: -len(".lst")] if text.endswith(".lst") else text
     if not text or text.endswith("/"):
-        raise ValueError(f"prefix must be the begin of the lists' names, such as 'out' for out.lst, not {os.fspath(prefix)!r}")
+        rule = "must be what the lists' names begin with, such as 'out' for out.lst"
+        raise ArgumentValueError("prefix", rule, os.fspath(prefix))
     text = os.path.abspath(text)
     if not os.path.isdir(os.path.dirname(text)):
         raise FileNotFoundError(f"the folder of the lists {os.path.dirname(text)!r} does not exist; make it first")
     return text
 
 
-def _text(name: str, path: _Path) -> str:
-    text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
-    if not isinstance(text, str):
-        raise TypeError(f"{name} must be a str or a PathLike of str, not {path!r}")
-    return text
-
-
-def _why_none(tree: _Tree, extensions: Iterable[str]) -> str:
-    found = ", ".join(f"{count:,} {_shown(kind)}" for kind, count in _by_count(tree.skipped)[:_SHOWN])
+def _why_none(tree: ImageTree, extensions: Iterable[str]) -> str:
+    found = ", ".join(f"{number:,} {_shown(kind)}" for kind, number in _by_count(tree.skipped)[:_SHOWN])
     text = f"no image ({', '.join(sorted(extensions))}) in {tree.root!r}; {'skipped: ' + found if found else 'nothing is there'}"
     if tree.left_out:
         path, reason = min(tree.left_out)

@@ -1,0 +1,88 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""The table of the classes: which number stands for which name. Reads it and checks it; knows nothing of images.
+
+The file, ``PREFIX_classes.txt``, is UTF-8 with a line ``number <tab> name`` for each class. The name is the folder's path
+relative to the root, with ``/`` between folders, and ``.`` for the root itself.
+"""
+
+from __future__ import annotations
+
+import numbers
+import os
+import re
+from typing import Any, Dict, Mapping, Union
+
+from ..errors import ArgumentTypeError, ArgumentValueError
+from .lines import why_unlistable
+
+_TABLE_LINE = re.compile(r"([0-9]{1,20})\t([^\t]+)")
+_LARGEST_NUMBER = 2**24  # up to here a float32 label holds every integer
+
+
+def class_table(labels: Any) -> Dict[str, int]:
+    """The numbers of the classes that a caller gives as ``labels``: a path or a mapping."""
+    if isinstance(labels, Mapping):
+        return _check_table(labels)
+    if not isinstance(labels, (str, os.PathLike)):
+        raise ArgumentTypeError("labels", "must be a path or a mapping of names to numbers", labels)
+    return read_classes(labels)
+
+
+def read_classes(path: Union[str, os.PathLike]) -> Dict[str, int]:
+    """Read a class table.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        A file in UTF-8 with a line ``number <tab> name`` for each class, the numbers from 0 to 2**24; or with one name a line,
+        whose numbers are 0, 1, ... Blank lines do not count.
+
+    Returns
+    -------
+    dict of str to int
+        The numbers of the classes, in the order of the file.
+
+    Raises
+    ------
+    ValueError
+        If it is neither, or a name occurs twice; the message says in which line.
+    """
+    with open(path, "rb") as stream:
+        data = stream.read()
+    what = f"the class table {os.fspath(path)!r}"
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{what} is not UTF-8 (byte {error.start + 1:,}); save it as UTF-8") from None
+    lines = [(number, line.rstrip("\r")) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    has_numbers = any("\t" in line for _, line in lines)
+    table: Dict[str, int] = {}
+    for position, (number, line) in enumerate(lines):
+        match = _TABLE_LINE.fullmatch(line)
+        if has_numbers and match is None:
+            raise ValueError(f"{what}, line {number}: expected a whole number, a tab and a name, found {line[:200]!r}")
+        name, label = (match.group(2), int(match.group(1))) if match is not None else (line.strip(), position)
+        if label > _LARGEST_NUMBER:
+            raise ValueError(f"{what}, line {number}: the number {label} is beyond 2**24, up to which float32 labels are exact")
+        if name in table:
+            raise ValueError(f"{what}, line {number}: the class {name!r} was on an earlier line")
+        table[name] = label
+    if not table:
+        raise ValueError(f"{what} has no class in it")
+    return table
+
+
+def _check_table(labels: Mapping[Any, Any]) -> Dict[str, int]:
+    table: Dict[str, int] = {}
+    for name, number in labels.items():
+        if not isinstance(name, str) or isinstance(number, bool) or not isinstance(number, numbers.Integral):
+            raise ArgumentTypeError("labels", f"must map names to whole numbers, not {name!r} to {number!r}")
+        if not 0 <= int(number) <= _LARGEST_NUMBER:
+            raise ValueError(f"the number of the class {name!r} must be from 0 to 2**24, not {number}")
+        if why_unlistable(f"_{name}_") is not None or not name:
+            raise ValueError(f"the name of a class cannot be {name!r}: no folder in a list has it")
+        table[name] = int(number)
+    if not table:
+        raise ArgumentValueError("labels", "has no class in it")
+    return table
