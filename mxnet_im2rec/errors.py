@@ -161,7 +161,7 @@ class VerifyError(Im2RecError, ValueError):
         self.rec_path = rec_path
         self.num_problems = len(self.problems) if num_problems is None else num_problems
         first = count(self.num_problems, "problem") + (", the first" if self.num_problems > 1 else "")
-        super().__init__(f"{rec_path!r} does not verify: {first}: {self.problems[0]}")
+        super().__init__(Text(f"{rec_path!r} does not verify: {first}: ", str(self.problems[0])))
 
 
 class ErrorLimitExceeded(Im2RecError):
@@ -184,8 +184,8 @@ class ErrorLimitExceeded(Im2RecError):
         self.failures = tuple(failures)
         self.error_limit = error_limit
         failed = count(len(self.failures), "entry", "entries")
-        rest = f" is {error_limit}; no output was written. The last one: {self.failures[-1]}"
-        super().__init__(Text(f"{failed} failed, ", Argument("error_limit"), rest))
+        what = f" is {error_limit}; no output was written. The last one: "
+        super().__init__(Text(f"{failed} failed, ", Argument("error_limit"), what, str(self.failures[-1])))
 
 
 class EmptyDatasetError(Im2RecError, ValueError):

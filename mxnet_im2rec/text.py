@@ -17,6 +17,8 @@ from typing import Any, Callable, Iterable, List, Optional, Tuple, Union
 class Argument:
     """An argument of a public function, within a message; with a value if the message says which.
 
+    ``function`` is for a message about another function than the one that is called, such as what to give to im2rec().
+
     Examples
     --------
     >>> str(Argument('seed')), str(Argument('mp_context', 'fork'))
@@ -25,6 +27,7 @@ class Argument:
 
     name: str
     value: Any = ...
+    function: str = ""
 
     def __str__(self) -> str:
         return self.name if self.value is ... else f"{self.name}={self.value!r}"

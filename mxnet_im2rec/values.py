@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Iterator, NamedTuple, Optional, Tuple, Union
 
-from .text import printable
+from .text import Text, printable
 
 
 class ListEntry(NamedTuple):
@@ -71,7 +71,8 @@ class Failure:
             where.append(f"index {self.index}")
         if self.path is not None:
             where.append(repr(self.path))  # repr: a name may hold control characters
-        return printable(f"{', '.join(where) or 'an entry'}: {self.stage}: {self.reason}")
+        start = printable(f"{', '.join(where) or 'an entry'}: {self.stage}: ")
+        return Text(start, printable(self.reason))  # which keeps the parts of the reason
 
 
 @dataclass(frozen=True)
@@ -153,9 +154,9 @@ class PackReport:
             noun = "entry" if len(self.failures) == 1 else "entries"
             lines.append(f"{len(self.failures):,} {noun} failed and {'is' if len(self.failures) == 1 else 'are'} left out:")
             shown = 10
-            lines += [f"  {failure}" for failure in self.failures[:shown]]
+            lines += ["  " + str(failure) for failure in self.failures[:shown]]
             if len(self.failures) > shown:
-                lines.append(f"  ... and {len(self.failures) - shown:,} more, in .failures")
+                lines.append(f"  ... and {len(self.failures) - shown:,} more")
             if self.failures_path is not None:
                 lines.append(f"all of them: {self.failures_path}")
         if self.damaged:
@@ -164,8 +165,8 @@ class PackReport:
             shown = 5
             lines += [f"  {each}" for each in self.damaged[:shown]]
             if len(self.damaged) > shown:
-                lines.append(f"  ... and {len(self.damaged) - shown:,} more, in .damaged")
-        return "\n".join(map(printable, lines))
+                lines.append(f"  ... and {len(self.damaged) - shown:,} more")
+        return Text("\n").join(map(printable, lines))
 
 
 def format_bytes(count: float) -> str:
