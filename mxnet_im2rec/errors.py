@@ -53,7 +53,7 @@ def _that_pickles(cause: Optional[BaseException]) -> Optional[BaseException]:
 
 
 class _SurvivesPickling(Exception):
-    """An error that is pickled with its attributes and its cause. What its message quotes of a file does nothing to a terminal."""
+    """An error that is pickled with its attributes and its cause. Its message does nothing to a terminal, whatever it quotes."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*[printable(each, keep="\n\t") if isinstance(each, str) else each for each in args])

@@ -333,7 +333,7 @@ def test_the_picture_of_a_real_file_in_another_format(photos, tmp_path):
 @pytest.mark.parametrize("name", ["picture", "picture.", ".png", "picture.nogif", "picture.png.txt"])
 def test_a_picture_without_a_known_extension_is_refused(tmp_path, name):
     pytest.importorskip("matplotlib")
-    with pytest.raises(ValueError, match=r"path must end in one of .*\.pdf, .*\.png, .*\.svg.*, not be '"):
+    with pytest.raises(ValueError, match=r"path must end in one of .*\.pdf, .*\.png, .*\.svg.*, not '"):
         PICTURES["one image"].plot(tmp_path / name)
     assert not list(tmp_path.iterdir())
 

@@ -480,14 +480,14 @@ def test_much_that_is_wrong_with_a_list_is_one_line_each(tmp_path):
     assert len(found) == len(expected) == report.num_problems
     for problem, start in zip(found, expected):
         assert problem.startswith(start)
-    assert found[1].endswith(" 108, 109, ...; what im2rec() left out is among the failures of its report")
+    assert found[1].endswith(" 108, 109, ...; what packing left out is among its failures")
 
 
 def test_what_was_left_out_of_a_dataset_is_told(without_reader, photos, tmp_path):
     entries = [ListEntry(index, (0.0,), name) for index, name in enumerate([*PHOTOS, "none.jpg"])]
     report = im2rec(entries, tmp_path / "out", num_workers=0, root=photos, error_limit=None)
     found = only_problem(verify(report.rec_path, entries, pixels="none"), "list")
-    assert found.index == 5 and "'none.jpg' has no record; what im2rec() left out" in found.message
+    assert found.index == 5 and "'none.jpg' has no record; what packing left out" in found.message
 
 
 # Layouts

@@ -24,7 +24,7 @@ from dataclasses import asdict, astuple, dataclass, fields
 from typing import Any, BinaryIO, Dict, List, Optional, Sequence, Set, Tuple
 
 from ..errors import OutputError
-from ..text import printable
+from ..text import Argument, Text, printable
 from ..values import DamagedImage, Failure
 
 if sys.platform != "win32":
@@ -176,7 +176,9 @@ class Journal:
 
     def _who(self, who: str) -> str:
         output = self.path[: -len(".journal.partial")]
-        return f"{who} is writing {output!r} at this moment; wait until it is done, or give another output_path"
+        return Text(
+            f"{who} is writing {output!r} at this moment; wait until it is done, or give another ", Argument("output_path")
+        )
 
     def _read(self) -> None:
         assert self._stream is not None

@@ -11,7 +11,7 @@ from typing import List, Sequence, Tuple, Union
 
 import numpy as np
 
-from ..errors import RecordFormatError
+from ..errors import ArgumentTypeError, ArgumentValueError, RecordFormatError
 from ..recordio.reader import RecordFile
 from ..values import PackReport
 from .writer import RecordWriter
@@ -55,10 +55,11 @@ def concatenate(rec_paths: Sequence[_Path], output_path: _Path) -> PackReport:
     """
     started = time.monotonic()
     if isinstance(rec_paths, (str, bytes, os.PathLike)) or not len(rec_paths):
-        raise TypeError(f"rec_paths must be a list of paths, at least one, not {rec_paths!r}")
+        raise ArgumentTypeError("rec_paths", "must be a list of paths, at least one", rec_paths)
     output = os.fspath(output_path)
     if not output or os.path.isdir(output) or output.endswith(os.sep):
-        raise ValueError(f"output_path {output!r} names no file; give a prefix, such as 'all' for all.rec and all.idx")
+        help = "give a prefix, such as 'all' for all.rec and all.idx"
+        raise ArgumentValueError("output_path", f"{output!r} names no file", help=help)
     prefix = os.path.abspath(output[: -len(".rec")] if output.endswith(".rec") else output)
     with ExitStack() as stack:
         files = [stack.enter_context(RecordFile(path)) for path in rec_paths]

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, Callable, Dict, Iterable, List, Optional, Sequ
 from ..errors import OutputError, ResumeError
 from ..mxnet_compat import explain, flush_c_streams, import_mxnet
 from ..recordio.frames import frame, framed_size
-from ..text import printable
+from ..text import Argument, Text, printable
 from ..values import DamagedImage
 from .journal import Checkpoint, Journal, KeptFailure, differences, open_own
 from .publish import Publication, fsync_folder, fsync_path
@@ -271,10 +271,8 @@ class RecordWriter:
             for stream, size in ((rec, kept.rec_bytes), (idx, kept.idx_bytes)):
                 found = os.fstat(stream.fileno()).st_size
                 if found < size:
-                    raise ResumeError(
-                        f"{stream.name!r} holds {found:,} bytes, {size:,} were secured; it was changed since. "
-                        f"Begin anew, without resume"
-                    )
+                    what = f"{stream.name!r} holds {found:,} bytes, {size:,} were secured; it was changed since. "
+                    raise ResumeError(Text(what, "Begin anew, without ", Argument("resume")))
             for stream, size in ((rec, kept.rec_bytes), (idx, kept.idx_bytes)):
                 os.ftruncate(stream.fileno(), size)
             idx.seek(0, os.SEEK_END)
@@ -288,9 +286,9 @@ class RecordWriter:
     def _refuse_other_settings(self) -> None:
         different = differences(self._journal.settings, self._settings)
         if different:
-            what = printable("; ".join(f"{name} was {before}, is {now}" for name, before, now in different))
-            advice = "Make them as they were, or begin anew, without resume"
-            raise ResumeError(f"{self.rec_path!r} was begun with other settings: {what}. {advice}")
+            what = [Text(Argument(name), f" was {before}, is {now}; ") for name, before, now in different]
+            advice = Text("make them as they were, or begin anew, without ", Argument("resume"))
+            raise ResumeError(printable(Text(f"{self.rec_path!r} was begun with other settings: ", *what, advice)))
 
     def write(self, index: int, record: bytes) -> None:
         """Append one record under its index."""
@@ -446,9 +444,8 @@ class RecordWriter:
         finally:
             if self._leave(keep):
                 assert self.kept is not None
-                _log.warning(
-                    "%s records are kept beside %r; resume=True goes on from there", f"{self.kept.records:,}", self.rec_path
-                )
+                kept = Text("%s records are kept beside %r; ", Argument("resume", True), " goes on from there")
+                _log.warning(kept, f"{self.kept.records:,}", self.rec_path)
 
     def _leave(self, keep: bool) -> bool:
         """Close all files, and remove those that no one goes on with; gives whether there are any left."""

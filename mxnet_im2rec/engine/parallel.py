@@ -34,6 +34,7 @@ from queue import SimpleQueue
 from typing import Any, Callable, ContextManager, Deque, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ..errors import WorkerDiedError
+from ..text import Argument, Text
 
 if sys.platform == "linux":
     import fcntl
@@ -610,7 +611,8 @@ class ProcessPool:
         left = [_Retry(item) for item in job.items[job.received :]]
         on = None if position is None else left[position - job.received]
         if on is not None and is_stuck:
-            on.reason = f"there was no progress on it for {self._timeout:g} seconds (timeout); its worker process was ended"
+            what = f"there was no progress on it for {self._timeout:g} seconds ("
+            on.reason = Text(what, Argument("timeout"), "); its worker process was ended")
         elif on is not None and worker.is_worn_out and worker.num_begun > 1:
             on.was_tried = job.was_tried  # those before it took the memory
         elif on is not None or job.retries is not None:

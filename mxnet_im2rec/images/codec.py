@@ -17,7 +17,7 @@ from typing import Callable, Iterator, List, Optional, Tuple
 import cv2
 import numpy as np
 
-from ..errors import ImageError
+from ..errors import ArgumentValueError, ImageError
 from . import imagefile
 
 Decoded = Tuple[np.ndarray, Optional[Tuple[int, int]]]
@@ -198,14 +198,14 @@ def encoder_parameters(encoding: str, quality: int) -> List[int]:
         If either is something else.
     """
     if encoding not in (".jpg", ".jpeg", ".png"):
-        raise ValueError(f"encoding must be '.jpg', '.jpeg' or '.png', not {encoding!r}")
+        raise ArgumentValueError("encoding", "must be '.jpg', '.jpeg' or '.png'", encoding)
     is_png = encoding == ".png"
     if is_png and quality == 95:
         quality = 3
     low, high = (0, 9) if is_png else (1, 100)
     if isinstance(quality, bool) or not isinstance(quality, (int, np.integer)) or not low <= quality <= high:
-        name = "compression of PNG" if is_png else "quality of JPEG"
-        raise ValueError(f"quality, the {name}, must be a whole number from {low} to {high}, not {quality!r}")
+        what = "compression of PNG" if is_png else "quality of JPEG"
+        raise ArgumentValueError("quality", f"is the {what} here, and must be a whole number from {low} to {high}", quality)
     return [cv2.IMWRITE_PNG_COMPRESSION if is_png else cv2.IMWRITE_JPEG_QUALITY, int(quality)]
 
 

@@ -14,6 +14,7 @@ import zlib
 from typing import Callable, Dict, Optional, Sequence, Tuple, Union
 
 from ..errors import ImageError
+from ..text import Argument, Text
 from .sizes import SIZES
 
 Buffer = Union[bytes, memoryview]
@@ -175,8 +176,8 @@ def check_readable_by_mxnet(data: bytes) -> None:
     """
     name = sniff(data)
     if name not in MXNET_FORMATS:
-        advice = "pack it without pass_through" if name else "it is damaged, or no image"
-        raise ImageError(f"{describe(data)}: MXNet decodes {', '.join(MXNET_FORMATS)} only; {advice}")
+        advice = Text("pack it without ", Argument("pass_through")) if name else "it is damaged, or no image"
+        raise ImageError(Text(f"{describe(data)}: MXNet decodes {', '.join(MXNET_FORMATS)} only; ", advice))
     if name == "JPEG":
         _check_jpeg_variety(data)
     elif name == "PNG":
@@ -324,21 +325,19 @@ def check_size(data: Buffer, max_pixels: Optional[int]) -> None:
     """
     if max_pixels is None:
         return
+    limit = Argument("max_pixels")
     size = image_size(data)
     if size is None:
         check_whole(bytes(data))  # what is missing is the better reason
-        raise ImageError(
-            f"{describe(bytes(data))}: how many pixels it has cannot be known before it is decoded, and max_pixels allows "
-            f"{max_pixels:,}; max_pixels=None decodes it all the same"
-        )
+        what = f"{describe(bytes(data))}: how many pixels it has cannot be known before it is decoded, and "
+        raise ImageError(Text(what, limit, f" allows {max_pixels:,}; ", Argument("max_pixels", None), " decodes it all the same"))
     what = "image has"
     part = _tiff_part(data) if sniff(data) in ("TIFF", "BigTIFF") else size
     if part[0] * part[1] > size[0] * size[1]:
         what, size = "strips or tiles of the TIFF have", part
     if size[0] * size[1] > max_pixels:
-        raise ImageError(
-            f"the {what} {size[1]:,} x {size[0]:,} pixels, max_pixels allows {max_pixels:,} in all; raise it if that is right"
-        )
+        found = f"the {what} {size[1]:,} x {size[0]:,} pixels, "
+        raise ImageError(Text(found, limit, f" allows {max_pixels:,} in all; raise it if that is right"))
 
 
 def _jpeg_header_size(data: Buffer) -> Optional[Size]:

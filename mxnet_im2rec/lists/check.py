@@ -32,11 +32,12 @@ from typing import (
 )
 
 from .. import arguments
-from ..errors import ImageError
+from ..errors import ArgumentTypeError, ImageError
 from ..images import imagefile
 from ..images.remarks import listen_to
 from ..labels import DetectionLabels, as_float32, is_inexact
 from ..limits import HEADER_BYTES, MAX_PIXELS, why_too_large
+from ..text import Argument, Text, message_of
 from ..values import Entries, Failure, ListEntry, format_bytes
 from .open_list import ListLike, open_list
 from .source import is_duplicate
@@ -98,7 +99,7 @@ class Finding:
         else:
             where = _shown(self.list_file) + ("" if self.line is None else f":{self.line}")
         name = "" if self.path is None else f"{self.path!r}: "  # repr: a name may hold control characters
-        return f"{where}: {self.severity}: {name}{self.message}"
+        return Text(f"{where}: {self.severity}: {name}", self.message)
 
 
 @dataclass(frozen=True)
@@ -252,7 +253,7 @@ def check_list(
     max_pixels = None if max_pixels is None else arguments.whole_number("max_pixels", max_pixels, 1)
     num_threads = arguments.few_enough("num_threads", arguments.whole_number("num_threads", num_threads, 1))
     if not (progress is None or callable(progress)):
-        raise TypeError(f"progress must be None or callable, not {progress!r}")
+        raise ArgumentTypeError("progress", "must be None or callable", progress)
     source = open_list(list_file, root)
     total = None if progress is None else source.count()
     probe = _Probe(source.root, bool(pass_through), max_pixels, bool(decode))
@@ -326,7 +327,7 @@ class _Probe:
             raise
         except Exception as problem:  # of a damaged header; packing looks at it in the same way
             is_format = name is None or name not in imagefile.MXNET_FORMATS
-            text = str(problem) if isinstance(problem, ImageError) else f"its {name} header is damaged: {problem}"
+            text = message_of(problem) if isinstance(problem, ImageError) else f"its {name} header is damaged: {problem}"
             error = ("format" if is_format else "damaged", text)
         error = error or self._too_large(stream, head, size, entry)
         damage = None
@@ -358,7 +359,7 @@ class _Probe:
         try:
             imagefile.check_size(head, self._max_pixels)
         except ImageError as error:
-            return "too large", str(error)
+            return "too large", message_of(error)
         num_labels = len(entry.labels)
         needed = size + HEADER_BYTES + (4 * num_labels if num_labels > 1 else 0)
         why = why_too_large(needed) if self._pass_through else None
@@ -501,9 +502,9 @@ class _Check:
         if result.orientation != 1:
             message = (
                 f"EXIF orientation {result.orientation}, stored as it is: ImageRecordIter turns the image, mx.image.imdecode and "
-                "ImageRecordDataset do not; turn the file, or pack it without pass_through"
+                "ImageRecordDataset do not; turn the file, or pack it without "
             )
-            self._tell("rotated", "warning", message, entry)
+            self._tell("rotated", "warning", Text(message, Argument("pass_through")), entry)
 
     def _add_numbers(self, entry: ListEntry) -> None:
         index, labels = entry.index, entry.labels

@@ -8,7 +8,7 @@ import numbers
 import os
 from typing import Iterable, Optional, Sequence, Union
 
-from ..errors import ListLineError
+from ..errors import ArgumentTypeError, ListLineError
 from ..limits import MAX_INDEX
 from ..values import Entries, Failure, ListEntry
 from .lines import check_label
@@ -46,9 +46,8 @@ class EntryIterable(ListSource):
 def _check_entry(entry: ListEntry, position: int) -> ListEntry:
     """A user's own entry, made the same as a parsed one."""
     if not isinstance(entry, ListEntry):
-        raise TypeError(
-            f"list_file must be a path or yield ListEntry; entry {position} is {type(entry).__name__}: {entry!r:.200}"
-        )
+        found = f"entry {position} is {type(entry).__name__}: {entry!r:.200}"
+        raise ArgumentTypeError("list_file", "must be a path or yield ListEntry", help=found)
     try:
         path = os.fspath(entry.path)
     except TypeError:

@@ -8,7 +8,7 @@ import hashlib
 import os
 from typing import Any, BinaryIO, Iterator, Optional, Tuple, Union
 
-from ..errors import ListLineError
+from ..errors import ArgumentValueError, ListLineError
 from ..values import Entries, Failure
 from .lines import parse_line
 from .source import ListSource
@@ -37,7 +37,7 @@ class LstFile(ListSource):
     def __init__(self, list_file: Union[str, os.PathLike], root: Union[None, str, os.PathLike] = None) -> None:
         self.name = os.fsdecode(list_file)
         if not self.name:
-            raise ValueError("list_file is empty; give the path of a .lst file")
+            raise ArgumentValueError("list_file", "is empty", help="give the path of a .lst file")
         self.path = os.path.join(os.getcwd(), self.name)  # not normalised: ".." behind a link leads elsewhere
         super().__init__(root, os.path.dirname(self.path))
         self.can_be_read_twice = os.path.isfile(self.path)

@@ -79,7 +79,8 @@ class ListReport:
         lines: List[str] = [f"{num_images} of {count(len(self.classes), 'class', 'classes')} listed in {self.seconds:.1f} s"]
         lines += [f"  {_shown(path)}  {number:,}" for path, number in self.lists]
         if any(os.path.dirname(path) != self.root for path, _ in self.lists):
-            lines.append(Text(f"the paths in them are relative to {_shown(self.root)}; pack with this as ", Argument("root")))
+            root_of_packing = Argument("root", function="im2rec")
+            lines.append(Text(f"the paths in them are relative to {_shown(self.root)}; pack with this as ", root_of_packing))
         lines += [f"classes, in {_shown(self.classes_path)}:", *self._class_lines()]
         if self.skipped:
             kinds = [f"{number:,} {_shown(kind)}" for kind, number in self.skipped.items()]

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from typing import Iterable, Union
 
+from ..errors import ArgumentTypeError
 from ..values import ListEntry
 from .entry_iterable import EntryIterable
 from .lst_file import LstFile
@@ -38,5 +39,5 @@ def open_list(list_file: ListLike, root: Union[None, str, os.PathLike] = None) -
     if isinstance(list_file, (str, os.PathLike)):
         return LstFile(list_file, root)
     if isinstance(list_file, (bytes, ListEntry)) or not isinstance(list_file, Iterable):
-        raise TypeError(f"list_file must be a path or an iterable of ListEntry, not {list_file!r:.200}")
+        raise ArgumentTypeError("list_file", "must be a path or an iterable of ListEntry", list_file)
     return EntryIterable(list_file, root)

@@ -14,6 +14,7 @@ from typing import Dict, Optional, Union
 
 from ..errors import LabelPrecisionWarning
 from ..labels import as_float32, is_inexact
+from ..text import Argument, Text
 from ..values import Entries, Failure, ListEntry
 
 _ON_AN_EARLIER_LINE = "was on an earlier line; give every image an index of its own"
@@ -57,7 +58,7 @@ class ListSource(ABC):
     def __init__(self, root: Union[None, str, os.PathLike], default_root: str) -> None:
         self.root = default_root if root is None else os.path.abspath(root)
         if root is not None and not os.path.isdir(self.root):
-            raise NotADirectoryError(f"root {self.root!r} is no folder")
+            raise NotADirectoryError(Text(Argument("root"), f" {self.root!r} is no folder"))
 
     @abstractmethod
     def _read(self) -> Entries:

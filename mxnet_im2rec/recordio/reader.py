@@ -16,10 +16,11 @@ from typing import Any, Iterator, List, Optional, Tuple, Union, overload
 
 import numpy as np
 
-from ..errors import ImageError, RecordFormatError
+from ..errors import ArgumentValueError, ImageError, RecordFormatError
 from ..images.imagefile import check_size
 from ..limits import MAX_INDEX, MAX_PIXELS
 from ..storage.filebuffer import FileBuffer
+from ..text import Call, Text, message_of
 from .frames import MAGIC_BYTES, read_frame, read_record
 from .header import Header, unpack_header
 
@@ -76,7 +77,7 @@ class Record:
         from ..images import codec as images  # loads OpenCV
 
         if color not in (1, 0, -1):
-            raise ValueError(f"color must be 1 (RGB), 0 (grey) or -1 (as stored), not {color!r}")
+            raise ArgumentValueError("color", "must be 1 (RGB), 0 (grey) or -1 (as stored)", color)
         if not len(self.content):
             raise ImageError(f"the record at byte {self.offset:,} (index {self.index}) has no image")
         check_size(self.content, max_pixels)
@@ -183,7 +184,7 @@ class RecordFile:
         """The error for an .idx that is not of this .rec, at the line of a position."""
         line = 1 if position is None else int(self._lines[position])
         error = RecordFormatError(self.idx_path or self.rec_path, line, expected, found, unit="line")
-        return _advise(error, f"mxnet_im2rec.build_index({self.rec_path!r}) makes a new .idx")
+        return _advise(error, Text(Call("build_index", self.rec_path), " makes a new .idx"))
 
     def _begins_record(self, offset: int) -> bool:
         """Whether the magic is there, and not of a frame within a record. The file may end meanwhile."""
@@ -427,17 +428,17 @@ def read_index(idx_path: str) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _unreadable(idx_path: str, number: int, expected: str, line: bytes) -> RecordFormatError:
     error = RecordFormatError(idx_path, number, expected, repr(line[:80]), unit="line")
-    return _advise(error, "mxnet_im2rec.build_index() makes a new .idx from the .rec")
+    return _advise(error, Text(Call("build_index"), " makes a new .idx from the .rec"))
 
 
 def damaged_rec(error: RecordFormatError, why: Optional[str] = None) -> RecordFormatError:
     """The error, with what to do about a damaged .rec."""
     why = why or ("the .rec is damaged" if error.offset else "this is no .rec, or its begin is damaged")
-    return _advise(error, f"{why}; mxnet_im2rec.salvage({error.path!r}, out) keeps what is whole")
+    return _advise(error, Text(f"{why}; ", Call("salvage", error.path, "out"), " keeps what is whole"))
 
 
 def _advise(error: RecordFormatError, advice: str) -> RecordFormatError:
-    error.args = (f"{error}; {advice}",)
+    error.args = (Text(message_of(error), "; ", advice),)
     return error
 
 

@@ -17,12 +17,13 @@ from typing import Any, List, Optional, Sequence, Set, Tuple, Union
 import cv2
 import numpy as np
 
-from ..errors import ImageError, RecordFormatError
+from ..errors import ArgumentTypeError, ArgumentValueError, ImageError, RecordFormatError
 from ..images import codec as images
 from ..images.remarks import listen_to
 from ..labels import as_float32, detection_classes
 from ..limits import MAX_PIXELS
 from ..recordio.reader import Record, RecordFile
+from ..text import Argument, Text
 
 _log = logging.getLogger("mxnet_im2rec")
 
@@ -125,37 +126,38 @@ def _integer(name: str, value: Any, least: Optional[int] = None, most: Optional[
     if least is not None:
         allowed += f" of at least {least:,}" if most is None else f" from {least:,} to {most:,}"
     if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} must be {allowed}, not {value!r}")
+        raise ArgumentTypeError(name, f"must be {allowed}", value)
     number = operator.index(value)
     if (least is not None and number < least) or (most is not None and number > most):
-        raise ValueError(f"{name} must be {allowed}, not {value!r}")
+        raise ArgumentValueError(name, f"must be {allowed}", value)
     return number
 
 
 def _number(label: Any) -> float:
     """The label as the .rec has it, a float32."""
     if isinstance(label, (bool, np.bool_)) or not isinstance(label, (int, float, np.integer, np.floating)):
-        raise TypeError(f"label must be a number or None, not {label!r}")
+        raise ArgumentTypeError("label", "must be a number or None", label)
     try:
         return as_float32(float(label))
     except OverflowError:
-        raise ValueError(f"label must be a number that float32 can hold, not {label!r}") from None
+        raise ArgumentValueError("label", "must be a number that float32 can hold", label) from None
 
 
 def _writable(path: Union[str, os.PathLike]) -> str:
     """The path of the picture, if one can be written there."""
     if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"path must be a str, an os.PathLike or None, not {path!r}")
+        raise ArgumentTypeError("path", "must be a str, an os.PathLike or None", path)
     name = os.fsdecode(path)
     if os.path.splitext(name)[1].lower() not in (".png", ".jpg", ".jpeg"):
-        raise ValueError(f"path must be that of a .png, .jpg or .jpeg, not {name!r}")
+        raise ArgumentValueError("path", "must be that of a .png, .jpg or .jpeg", name)
     folder = os.path.dirname(os.path.abspath(name))
     if not os.path.exists(folder):
         raise FileNotFoundError(errno.ENOENT, "there is no such folder for the picture; make it first", folder)
     if not os.path.isdir(folder):
         raise NotADirectoryError(errno.ENOTDIR, "the picture must be in a folder; this is a file", folder)
     if os.path.isdir(name):
-        raise IsADirectoryError(errno.EISDIR, "path must be the picture's file; this is a folder", name)
+        what = Text(Argument("path"), " must be the picture's file; this is a folder")
+        raise IsADirectoryError(errno.EISDIR, what, name)
     if not os.access(name if os.path.exists(name) else folder, os.W_OK):
         raise PermissionError(errno.EACCES, "the picture cannot be written", name)
     return name
@@ -211,7 +213,8 @@ def _check_size(count: int, columns: int, cell: int) -> None:
     size = -(-count // columns) * (height + gap) + gap, columns * (cell + gap) + gap
     if max(size) > _MAX_SIDE or size[0] * size[1] > _MAX_PIXELS:
         limit = f"at most {_MAX_SIDE:,} a side and {_MAX_PIXELS:,} in all are drawn"
-        raise ValueError(f"the picture would be {size[0]:,} x {size[1]:,} pixels; {limit}: lower rows, columns or cell")
+        what = f"the picture would be {size[0]:,} x {size[1]:,} pixels; {limit}"
+        raise ValueError(Text(what, ": lower ", Argument("rows"), ", ", Argument("columns"), " or ", Argument("cell")))
 
 
 def _draw_cell(record: Record, cell: int, max_pixels: Optional[int]) -> np.ndarray:

@@ -15,12 +15,13 @@ from typing import Dict, Iterator, List, Optional, TextIO, Tuple, Union
 import numpy as np
 
 from ..dataset.writer import RecordWriter
-from ..errors import EmptyDatasetError, ImageError, RecordFormatError
+from ..errors import ArgumentValueError, EmptyDatasetError, ImageError, RecordFormatError
 from ..images import imagefile
 from ..recordio.frames import MAGIC_BYTES, find_magic, find_record, read_frames, read_record
 from ..recordio.header import unpack_header
 from ..recordio.reader import Record, RecordFile, damaged_rec, idx_beside, scan
 from ..storage.filebuffer import FileBuffer, UnreadableError
+from ..text import Argument, Text
 from ..values import format_bytes
 
 _Path = Union[str, os.PathLike]
@@ -69,9 +70,10 @@ def build_index(rec_path: _Path, idx_path: Optional[_Path] = None) -> str:
     rec_path = os.path.abspath(os.fsdecode(rec_path))
     idx_path = os.path.abspath(os.fsdecode(idx_path)) if idx_path is not None else idx_beside(rec_path)
     if os.path.exists(idx_path) and os.path.samefile(rec_path, idx_path):
-        raise ValueError(f"idx_path {idx_path!r} is the .rec itself; give the .idx to write")
+        raise ArgumentValueError("idx_path", f"{idx_path!r} is the .rec itself", help="give the .idx to write")
     if os.path.isdir(idx_path):
-        raise IsADirectoryError(errno.EISDIR, "idx_path must be the .idx to write; this is a folder", idx_path)
+        what = Text(Argument("idx_path"), " must be the .idx to write; this is a folder")
+        raise IsADirectoryError(errno.EISDIR, what, idx_path)
     if not os.path.isdir(os.path.dirname(idx_path)):
         raise FileNotFoundError(errno.ENOENT, "there is no such folder for the .idx; make it first", os.path.dirname(idx_path))
     partial = f"{idx_path}.{uuid.uuid4().hex[:8]}.partial"

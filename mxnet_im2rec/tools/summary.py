@@ -12,7 +12,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
-from ..errors import RecordFormatError
+from ..errors import ArgumentValueError, RecordFormatError
 from ..images.imagefile import image_size, sniff
 from ..labels import detection_classes
 from ..recordio.reader import Record, RecordFile
@@ -147,13 +147,13 @@ class Summary:
         try:
             from matplotlib.figure import Figure
         except ImportError as error:
-            raise ImportError("Summary.plot needs matplotlib: pip install 'mxnet_im2rec[plot]'") from error
+            raise ImportError("drawing a summary needs matplotlib: pip install 'mxnet_im2rec[plot]'") from error
         figure = Figure(figsize=(11, 4.8), dpi=120, layout="constrained")  # no pyplot: the caller's backend stays as it is
         path = os.fsdecode(path)
         known = sorted(figure.canvas.get_supported_filetypes())
         extension = os.path.splitext(path)[1]
         if extension[1:].lower() not in known:  # matplotlib would put .png behind a name that has none
-            raise ValueError(f"path must end in one of .{', .'.join(known)}, not be {path!r}")
+            raise ArgumentValueError("path", f"must end in one of .{', .'.join(known)}", path)
         size_axes, label_axes = figure.subplots(1, 2)
         _draw_sizes(figure, size_axes, self.sizes)
         is_detection = bool(self.object_histogram)

@@ -16,13 +16,14 @@ from typing import Callable, Iterator, Optional, Tuple, Union
 
 import cv2
 
-from ..errors import ImageError
+from ..errors import ArgumentValueError, ImageError
 from ..images import codec as images
 from ..images import imagefile
 from ..images.remarks import listen_to
 from ..limits import why_too_large
 from ..mxnet_compat import explain, flush_c_streams, forget_failures, wait_for_operators
 from ..recordio.header import pack_header
+from ..text import Argument, Text, message_of
 from ..values import Failure, ListEntry
 from .plan import TransformPlan, generators_kept
 
@@ -84,9 +85,10 @@ class Packer:
         strict: bool = False,
     ) -> None:
         if color not in (1, 0, -1):
-            raise ValueError(f"color must be 1 (RGB), 0 (grey) or -1 (as stored), not {color!r}")
+            raise ArgumentValueError("color", "must be 1 (RGB), 0 (grey) or -1 (as stored)", color)
         if pass_through and transformations is not None:
-            raise ValueError("pass_through stores the files unchanged and takes no transformations; give one or the other")
+            rule = Text("stores the files unchanged and takes no ", Argument("transformations"))
+            raise ArgumentValueError("pass_through", rule, help="give one or the other")
         self._root = root
         self._plan = None if transformations is None else TransformPlan(transformations, seed)
         self._color = int(color)
@@ -244,6 +246,8 @@ def _reason(error: BaseException) -> str:
     """An error as one line. Our own say it all; of others the type is part of what they say."""
     if isinstance(error, OSError) and isinstance(error.strerror, str):
         return _printable(f"{error.strerror}: {error.filename!r}" if error.filename else error.strerror)
+    if error.args and isinstance(error.args[0], Text):  # one of ours, on one line
+        return message_of(error)
     text = _text(error)[:500]
     if isinstance(error, ValueError) and type(error).__module__.startswith("mxnet_im2rec"):
         return text

@@ -21,9 +21,10 @@ from typing import Any, Callable, Iterator, List, Optional, Tuple
 import cv2
 import numpy as np
 
-from ..errors import TransformResultError
+from ..errors import ArgumentTypeError, TransformResultError
 from ..images import codec as images
 from ..mxnet_compat import forget_failures, import_mxnet
+from ..text import Argument, Text
 from .operators import outputs_written
 from .stock import OutOfReach, Resize, Step, flatten, is_deterministic, native_prefix, undone_by_storing
 
@@ -56,12 +57,12 @@ class TransformPlan:
 
     def __init__(self, transformations: Callable, seed: int) -> None:
         if isinstance(transformations, type):
-            raise TypeError(f"transformations must be an instance, such as {transformations.__name__}(...), not the class itself")
+            rule = f"must be an instance, such as {transformations.__name__}(...), not the class itself"
+            raise ArgumentTypeError("transformations", rule)
         if not callable(transformations):
-            raise TypeError(
-                f"transformations must be a Compose, a Block or another callable, not {type(transformations).__name__}"
-                + ("; put the list into transforms.Compose([...])" if isinstance(transformations, (list, tuple)) else "")
-            )
+            rule = f"must be a Compose, a Block or another callable, not {type(transformations).__name__}"
+            help = "put the list into transforms.Compose([...])" if isinstance(transformations, (list, tuple)) else ""
+            raise ArgumentTypeError("transformations", rule, help=help)
         mx = import_mxnet()
         stock = mx.gluon.data.vision.transforms
         self._seed = seed
@@ -343,8 +344,7 @@ def _dumps(transform: Any) -> bytes:
     try:
         Pickler(buffer).dump(transform)
     except Exception as error:
-        raise TypeError(
-            f"the transformations cannot be sent to worker processes: {type(error).__name__}: {error}. "
-            "Use num_workers=0, or mp_context='fork' where there is fork"
-        ) from error
+        rule = f"cannot be sent to worker processes: {type(error).__name__}: {error}"
+        help = Text("use ", Argument("num_workers", 0), ", or ", Argument("mp_context", "fork"), " where there is fork")
+        raise ArgumentTypeError("transformations", rule, help=help) from error
     return buffer.getvalue()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import List, Optional, Tuple
 
 from ..errors import VerifyError
-from ..text import printable
+from ..text import Text, printable
 
 _MOST_KEPT = 1000  # of problems: a file that is nothing but damage must not fill the memory
 _SHOWN = 20
@@ -37,14 +37,14 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return printable(f"{self.layer}: {_with_place(self.message, self.position, self.index)}")
+        return Text(f"{self.layer}: ", _with_place(printable(self.message), self.position, self.index))
 
 
 def _with_place(message: str, position: Optional[int], index: Optional[int]) -> str:
     where = [] if position is None else [f"record {position:,}"]
     if index is not None:
         where.append(f"index {index}")
-    return f"{', '.join(where) + ': ' if where else ''}{message}"
+    return Text(f"{', '.join(where) + ': ' if where else ''}", message)
 
 
 @dataclass(frozen=True)
@@ -96,12 +96,12 @@ class VerifyReport:
             lines.append(f"lowest PSNR against the sources: {self.lowest_psnr:.1f} dB")
         if self.problems:
             lines.append("problems:")
-            lines += [f"  {problem}" for problem in self.problems[:_SHOWN]]
+            lines += ["  " + str(problem) for problem in self.problems[:_SHOWN]]
             if self.num_problems > _SHOWN:
                 lines.append(f"  ... and {self.num_problems - _SHOWN:,} more")
         if self.notes:
-            lines += ["notes:", *(f"  {note}" for note in self.notes)]
-        return "\n".join(map(printable, lines))
+            lines += ["notes:", *("  " + note for note in self.notes)]
+        return Text("\n").join(map(printable, lines))
 
 
 @dataclass
@@ -159,7 +159,7 @@ class Tally:
     def close(self, hint: str = "") -> None:
         """Tell the findings; the hint says what to do, and stands once."""
         if self.count > self._most:
-            message = f"{self.count:,} {self._what}, the first: {_with_place(*self._kept[0])}"
+            message: str = Text(f"{self.count:,} {self._what}, the first: ", _with_place(*self._kept[0]))
             indices = [str(index) for _, _, index in self._kept if index is not None]
             if len(indices) > 1:
                 message += f"; their indices: {', '.join(indices)}, ..."

@@ -17,6 +17,7 @@ from ..images.imagefile import check_size
 from ..images.remarks import listen_to
 from ..recordio.reader import Record, read_header, read_one
 from ..storage.filebuffer import FileBuffer
+from ..text import Argument, Text
 from ..transforms.pipeline import Packer
 from ..transforms.plan import generators_kept
 from ..values import Entries, Failure, ListEntry
@@ -24,10 +25,13 @@ from .findings import Findings, Tally
 from .structure import Structure
 
 _MOST_ALIKE = 10  # that are told one by one; more become one line
-_LEFT_OUT = "; what im2rec() left out is among the failures of its report"
-OTHER_ARGUMENTS = "; the usual cause: other transformations, seed, color or fast_decode than in packing"
-_OTHER_SIZE = "; the usual cause: other transformations or another color than in packing, or an EXIF orientation not applied"
-
+_LEFT_OUT = "; what packing left out is among its failures"
+_TRANSFORMS, _COLOR = Argument("transformations"), Argument("color")
+_THAN = Text(_COLOR, " or ", Argument("fast_decode"), " than in packing")
+OTHER_ARGUMENTS = Text("; the usual cause: other ", _TRANSFORMS, ", ", Argument("seed"), ", ", _THAN)
+_OTHER_SIZE = Text(
+    "; the usual cause: other ", _TRANSFORMS, " or another ", _COLOR, " than in packing, or an EXIF orientation not applied"
+)
 _DAMAGED = "; the usual cause: its bytes were damaged, or the image was another when it was packed"
 _NOT_FLIPPED = "; the usual cause: a flip in version 0.1.0 or by MXNet alone, which does not write the middle of an odd side"
 _ALIKE = 20.0  # dB; below it is the whole image that differs

@@ -20,10 +20,11 @@ from ..limits import MAX_INDEX
 from ..recordio.frames import MAGIC_BYTES, find_magic, find_record, read_frames
 from ..recordio.reader import read_header
 from ..storage.filebuffer import FileBuffer, UnreadableError
+from ..text import Call, Text
 from .findings import Findings, Tally
 
 _MOST_PLACES = 20  # that are told one by one, where a .rec is damaged; more become one line
-_SALVAGE = "mxnet_im2rec.salvage() saves the whole records"
+_SALVAGE = Text(Call("salvage"), " saves the whole records")
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def check_structure(buffer: FileBuffer, path: str, findings: Findings) -> Struct
         ids.append(header.index)
         offsets.append(offset)
         offset = following
-    damage.close("" if is_whole else f"; {_SALVAGE}")
+    damage.close("" if is_whole else "; " + _SALVAGE)
     if not ids:
         findings.add("structure", f"there is not one whole record in its {len(buffer):,} bytes")
     num_empty = len(empties) + len(bare)
@@ -221,9 +222,10 @@ def check_index(idx_path: str, structure: Structure, findings: Findings) -> bool
         Whether it is as it should be.
     """
     before = findings.num_problems
-    hint = "mxnet_im2rec.build_index() makes it from the .rec" if structure.is_whole else f"the .rec is damaged too: {_SALVAGE}"
+    makes = Text(Call("build_index"), " makes it from the .rec")
+    hint: str = makes if structure.is_whole else "the .rec is damaged too: " + _SALVAGE
     if not os.path.exists(idx_path):
-        findings.add("index", f"there is no {idx_path!r}; {hint}")
+        findings.add("index", Text(f"there is no {idx_path!r}; ", hint))
         return False
     malformed = Tally(findings, "index", "lines are not a key, a tab and an offset")
     try:
@@ -232,16 +234,16 @@ def check_index(idx_path: str, structure: Structure, findings: Findings) -> bool
         findings.add("index", f"{idx_path!r} cannot be read: {error.strerror}")
         return False
     if not lines:
-        findings.add("index", f"{idx_path!r} holds no line with a key and an offset; MXNet crashes on it; {hint}")
+        findings.add("index", Text(f"{idx_path!r} holds no line with a key and an offset; MXNet crashes on it; ", hint))
         malformed.close()
         return False
-    malformed.close(f"; {hint}")
+    malformed.close(Text("; ", hint))
     if len(np.unique(structure.ids)) < len(structure.ids):
         hint = "the .rec has several records of one id; give every image an index of its own, and pack again"
     keys, offsets = np.array([key for key, _, _ in lines], np.uint64), np.array([place for _, place, _ in lines], np.uint64)
     if not np.array_equal(keys, structure.ids) or not np.array_equal(offsets, structure.offsets.astype(np.uint64)):
-        _compare_index(lines, structure, f"; {hint}", findings)
-    _check_unique(lines, f"; {hint}", findings)
+        _compare_index(lines, structure, Text("; ", hint), findings)
+    _check_unique(lines, Text("; ", hint), findings)
     return findings.num_problems == before
 
 
@@ -296,6 +298,6 @@ def _compare_index(lines: List[Tuple[int, int, int]], structure: Structure, hint
     for position, index in enumerate(structure.ids.tolist()):
         if position not in line_of:
             without.add(f"no line for the record at byte {int(structure.offsets[position]):,}", position, index)
-    beyond.close(f"; the .rec is shorter than the .idx says: it has {structure.size:,} bytes{hint}")
+    beyond.close(f"; the .rec is shorter than the .idx says: it has {structure.size:,} bytes" + hint)
     for tally in (nowhere, other_keys, repeated, without):
         tally.close(hint)

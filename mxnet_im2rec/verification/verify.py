@@ -25,12 +25,13 @@ import numpy as np
 
 from .. import arguments
 from ..engine.parallel import ProcessPool, SerialPool, ordered_map
-from ..errors import WorkerDiedError
+from ..errors import ArgumentTypeError, ArgumentValueError, WorkerDiedError
 from ..limits import MAX_PIXELS
 from ..lists.open_list import ListLike, open_list
 from ..progress import Progress, Tell, open_progress
 from ..recordio.reader import idx_beside
 from ..storage.filebuffer import FileBuffer
+from ..text import Argument, Text
 from ..transforms.pipeline import starting_workers
 from .findings import Findings, VerifyReport
 from .source_images import OTHER_ARGUMENTS, Difference, Likeness, Match, SourceCheck, match_list
@@ -132,20 +133,21 @@ def verify(
     root = _folder(root)
     source = None if list_file is None else open_list(list_file, root)
     if not isinstance(pixels, str) or pixels not in ("all", "sample", "none"):
-        raise ValueError(f"pixels must be 'all', 'sample' or 'none', not {pixels!r}")
+        raise ArgumentValueError("pixels", "must be 'all', 'sample' or 'none'", pixels)
     if transformations is not None and not callable(transformations):
-        raise TypeError(f"transformations must be callable, as for im2rec(), not {transformations!r}")
+        raise ArgumentTypeError("transformations", "must be callable, as for packing", transformations)
     if root is not None and list_file is None:
-        raise ValueError("root is the folder of the list's images; give list_file too")
+        raise ArgumentValueError("root", "is the folder of the list's images", help=Text("give ", Argument("list_file"), " too"))
     if transformations is not None and root is None:
-        raise ValueError("transformations are run on the sources, to compare; give list_file and root too")
+        help = Text("give ", Argument("list_file"), " and ", Argument("root"), " too")
+        raise ArgumentValueError("transformations", "are run on the sources, to compare", help=help)
     seed = arguments.whole_number("seed", seed)
     if not isinstance(color, (int, np.integer)) or color not in (1, 0, -1):
-        raise ValueError(f"color must be 1 (RGB), 0 (grey) or -1 (as stored), not {color!r}")
+        raise ArgumentValueError("color", "must be 1 (RGB), 0 (grey) or -1 (as stored)", color)
     pack_labels, fast_decode = arguments.flag("pack_labels", pack_labels), arguments.flag("fast_decode", fast_decode)
     min_psnr = arguments.number("min_psnr", min_psnr)
     if min_psnr < 0:
-        raise ValueError(f"min_psnr must be at least 0 dB, not {min_psnr!r}")
+        raise ArgumentValueError("min_psnr", "must be at least 0 dB", min_psnr)
     num_workers = arguments.workers(num_workers)
     if num_records is not None:
         num_records = arguments.whole_number("num_records", num_records, 0)
@@ -168,15 +170,15 @@ def verify(
     if num_records is not None and num_records != len(structure.ids):
         findings.add("structure", f"expected {num_records:,} records, found {len(structure.ids):,}")
     if source is None:
-        findings.note("not compared with a list, nor with the sources: no list_file was given")
+        findings.note(Text("not compared with a list, nor with the sources: no ", Argument("list_file"), " was given"))
     else:
         matches = match_list(source.entries(pack_labels), buffer, path, structure, findings)
         _check_sources(matches, check, pixels, len(structure.ids), min_psnr, num_workers, findings)
         if check is None:
-            why = "no root was given" if root is None else "pixels='none'"
-            findings.note(f"not compared with the sources: {why}")
+            why = Text("no ", Argument("root"), " was given") if root is None else Text(Argument("pixels", "none"))
+            findings.note(Text("not compared with the sources: ", why))
     if pixels == "none":
-        findings.note("not read through ImageRecordIter, no image was decoded: pixels='none'")
+        findings.note(Text("not read through ImageRecordIter, no image was decoded: ", Argument("pixels", "none")))
     else:
         with open_progress(progress, lambda: 2 * len(structure.ids), "verify") as tell:
             how = {"sample": _SAMPLE if pixels == "sample" else None, "max_pixels": max_pixels}
@@ -185,18 +187,17 @@ def verify(
 
 
 def _path(name: str, value: Any) -> str:
-    path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
-    if not isinstance(path, str):
-        raise TypeError(f"{name} must be a str or a PathLike of str, not {value!r}")
+    path = arguments.path(name, value)
     if not path:
-        raise ValueError(f"{name} is empty")
+        raise ArgumentValueError(name, "is empty")
     return os.path.abspath(path)
 
 
 def _file(name: str, value: Any) -> str:
     path = _path(name, value)
     if os.path.isdir(path):
-        raise IsADirectoryError(f"{name} {path!r} is a folder; give the {'.rec' if name == 'rec_path' else '.idx'} in it")
+        what = f" {path!r} is a folder; give the {'.rec' if name == 'rec_path' else '.idx'} in it"
+        raise IsADirectoryError(Text(Argument(name), what))
     return path
 
 
@@ -205,7 +206,7 @@ def _folder(root: Optional[_Path]) -> Optional[str]:
         return None
     path = _path("root", root)
     if not os.path.isdir(path):
-        raise NotADirectoryError(f"root {path!r} is no folder")
+        raise NotADirectoryError(Text(Argument("root"), f" {path!r} is no folder"))
     return path
 
 
@@ -247,7 +248,7 @@ def _check_sources(
                             first_other, num_others = (first_other if num_others else position), num_others + 1
                         continue
                     what = f"{result.psnr:.1f} dB from its source {entry.path!r}, expected at least {min_psnr:.1f}"
-                    result = Difference(what, f"{OTHER_ARGUMENTS}; or min_psnr is too strict")
+                    result = Difference(what, Text(OTHER_ARGUMENTS, "; or ", Argument("min_psnr"), " is too strict"))
                 findings.add("source", result.message + ("" if result.hint in hints else result.hint), position, entry.index)
                 hints.add(result.hint)
     except WorkerDiedError as error:
