@@ -20,13 +20,23 @@ from ..dataset.journal import KeptFailure
 from ..dataset.publish import FAILED_RUN, table_paths
 from ..dataset.writer import RecordWriter
 from ..engine.parallel import ProcessPool, SerialPool, ThreadPool, ordered_map
-from ..errors import EmptyDatasetError, ErrorLimitExceeded, ListChangedError, RecordFormatError, ResumeError, name_table
+from ..errors import (
+    ArgumentTypeError,
+    ArgumentValueError,
+    EmptyDatasetError,
+    ErrorLimitExceeded,
+    ListChangedError,
+    RecordFormatError,
+    ResumeError,
+    name_table,
+)
 from ..images import codec as images
 from ..limits import MAX_PIXELS
 from ..lists.open_list import ListLike, open_list
 from ..lists.source import ListSource
 from ..progress import Progress, Tell, open_progress
 from ..recordio.reader import RecordFile
+from ..text import Argument, Call, Text, message_of
 from ..transforms.pipeline import DamagedRecord, InProcess, Packer, starting_workers
 from ..values import DamagedImage, Failure, ListEntry, PackReport
 from ..verification.verify import verify as verify_dataset
@@ -36,6 +46,7 @@ _log = logging.getLogger("mxnet_im2rec")
 
 _CHUNK_ENTRIES = 8  # what goes to a worker at once
 _BYTES_IN_FLIGHT = 256 << 20  # of records that wait for their turn
+_BEGIN_ANEW = Text("Begin anew, without ", Argument("resume"))
 _READERS_STUMBLE_ON = "#?;"  # in a path: ImageRecordIter takes them for parts of a URI, or for a list of files
 
 
@@ -214,10 +225,9 @@ def im2rec(
         entries = pick(entries, failed_before)
         _refuse_failed_run(only)
         if isinstance(only, (str, os.PathLike)) and os.path.realpath(only) == os.path.realpath(failures_path):
-            raise ValueError(
-                f"only is the table of {rec_path!r} itself, which the mended images alone would replace; "
-                f"give another output_path, and join the two with mxnet_im2rec.concatenate()"
-            )
+            rule = f"is the table of {rec_path!r} itself, which the mended images alone would replace"
+            help = Text("give another ", Argument("output_path"), ", and join the two with ", Call("concatenate"))
+            raise ArgumentValueError("only", rule, help=help)
     settings = {
         **{name: str(value) for name, value in options.items()},
         "list": source.digest,
@@ -229,7 +239,7 @@ def im2rec(
 
     failures: List[Failure] = []
     with ExitStack() as stack:
-        pool = stack.enter_context(_open_pool(packer, num_workers, mp_context, timeout))
+        pool = stack.enter_context(open_pool(packer, num_workers, mp_context, timeout))
         # Only now, when the workers work already, MXNet is loaded if it is not yet. For pass_through it is not needed at all.
         through_mxnet = not packer.pass_through
         with RecordWriter(rec_path, idx_path, through_mxnet, settings, resume) as writer:
@@ -301,9 +311,8 @@ class _Run:
                 is_the_same = is_the_same and next(keys, None) == entry.index
             self._take(entry)
         if not is_the_same or str(self._digest) != kept.digest:
-            raise ResumeError(
-                f"the list is not the one with which {self._writer.rec_path!r} was begun. Begin anew, without resume"
-            )
+            what = f"the list is not the one with which {self._writer.rec_path!r} was begun. "
+            raise ResumeError(Text(what, _BEGIN_ANEW))
         self._try_again(again)
         return kept.records
 
@@ -379,9 +388,9 @@ def _check_kept(writer: RecordWriter, num_records: int) -> List[int]:
             for record, key in zip(records, keys):
                 found += record.index == key
     except RecordFormatError as error:
-        raise ResumeError(f"what an interrupted run has left is damaged: {error}. Begin anew, without resume") from error
+        raise ResumeError(Text("what an interrupted run has left is damaged: ", message_of(error), ". ", _BEGIN_ANEW)) from error
     if found != num_records:
-        raise ResumeError(f"{rec!r} holds {found:,} records, its journal says {num_records:,}. Begin anew, without resume")
+        raise ResumeError(Text(f"{rec!r} holds {found:,} records, its journal says {num_records:,}. ", _BEGIN_ANEW))
     return keys
 
 
@@ -437,9 +446,10 @@ def _packed_entries(
     return (entry for entry in entries if isinstance(entry, ListEntry) and entry.line not in left_out)
 
 
-def _open_pool(
-    packer: Packer, num_workers: int, mp_context: Any, timeout: Optional[float]
+def open_pool(
+    packer: Any, num_workers: int, mp_context: Any, timeout: Optional[float]
 ) -> Union[SerialPool, ThreadPool, ProcessPool]:
+    """The workers for a callable from an entry to its record, with ``is_random`` and ``pass_through``; none are 0."""
     if num_workers == 0:
         packer.keeps_error = True
         return SerialPool(InProcess(packer))
@@ -449,10 +459,10 @@ def _open_pool(
     if mp_context is None or isinstance(mp_context, str):
         methods = multiprocessing.get_all_start_methods()
         if mp_context is not None and mp_context not in methods:
-            raise ValueError(f"mp_context must be one of {', '.join(map(repr, methods))}, not {mp_context!r}")
+            raise ArgumentValueError("mp_context", f"must be one of {', '.join(map(repr, methods))}", mp_context)
         context = multiprocessing.get_context(mp_context)
     elif not hasattr(mp_context, "RawValue"):
-        raise TypeError(f"mp_context must be the name of a start method or a multiprocessing context, not {mp_context!r}")
+        raise ArgumentTypeError("mp_context", "must be the name of a start method or a multiprocessing context", mp_context)
     return ProcessPool(
         packer,
         num_workers,
@@ -470,17 +480,14 @@ def _failure_of_worker(entry: Union[ListEntry, Failure], reason: str) -> Failure
 
 def _output_paths(output_path: Union[str, os.PathLike], source: ListSource) -> Tuple[str, str]:
     """The .rec and .idx that ``output_path`` stands for."""
-    path = os.fspath(output_path) if isinstance(output_path, (str, os.PathLike)) else None
-    if not isinstance(path, str):
-        raise TypeError(f"output_path must be a str or a PathLike of str, not {output_path!r}")
+    path = arguments.path("output_path", output_path)
     separators = tuple(filter(None, (os.sep, os.altsep)))
     if not path:
-        raise ValueError("output_path is empty; give a prefix, such as 'out' for out.rec and out.idx")
+        raise ArgumentValueError("output_path", "is empty", help="give a prefix, such as 'out' for out.rec and out.idx")
     if os.path.isdir(path) or path.endswith(separators):
         if source.path is None:
-            raise ValueError(
-                f"output_path {path!r} is a folder, and there is no list file to name the output after; give a prefix in it"
-            )
+            rule = f"{path!r} is a folder, and there is no list file to name the output after"
+            raise ArgumentValueError("output_path", rule, help="give a prefix in it")
         path = os.path.join(path, os.path.splitext(os.path.basename(source.path))[0])
     prefix = os.path.abspath(path[: -len(".rec")] if path.endswith(".rec") else path)
     folder = os.path.dirname(prefix)
@@ -498,4 +505,4 @@ def _why_empty(source: ListSource, failures: Sequence[Failure]) -> str:
     name = "the list" if source.name is None else repr(source.name)
     if not failures:
         return f"{name} has no entries; nothing was written"
-    return f"all {len(failures):,} entries of {name} failed; nothing was written. The first: {failures[0]}"
+    return Text(f"all {len(failures):,} entries of {name} failed; nothing was written. The first: ", str(failures[0]))
