@@ -28,7 +28,7 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING, Any, Optional, Sequence, Union
 
-from .text import Argument, Text, count, printable
+from .text import Argument, Text, count, message_of, printable
 
 if TYPE_CHECKING:
     from .values import Failure
@@ -209,7 +209,7 @@ class EmptyDatasetError(Im2RecError, ValueError):
 def name_table(error: Union[ErrorLimitExceeded, EmptyDatasetError], path: str) -> None:
     """Have an error name the file that lists its failures."""
     error.failures_path = path
-    error.args = (f"{error}. All failures of this run: {printable(repr(path))}",)
+    error.args = (Text(message_of(error), f". All failures of this run: {printable(repr(path))}"),)
 
 
 class WorkerDiedError(Im2RecError, RuntimeError):

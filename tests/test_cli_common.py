@@ -18,6 +18,7 @@ import subprocess
 import sys
 import termios
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +31,10 @@ from helpers import wait_for
 
 import mxnet_im2rec
 from mxnet_im2rec import ErrorLimitExceeded, Failure, OutputError, Problem, VerifyError
-from mxnet_im2rec.cli import common
+from mxnet_im2rec.cli import errors, output, progress, wording
 from mxnet_im2rec.cli.main import cli
+from mxnet_im2rec.errors import ArgumentValueError
+from mxnet_im2rec.text import Argument, Call, Text
 
 HOME = Path(mxnet_im2rec.__file__).resolve().parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(HOME), os.environ.get("PYTHONPATH")]))}
@@ -193,11 +196,12 @@ def test_a_wrong_call_exits_2_and_says_why_on_stderr(args, said):
         (["packk", "--json"], "", "packk"),
         (["pack", "x.lst", "out", "--resize", "0", "--json"], "BadParameter", "--resize"),
         (["pack", "x.lst", "out", "--json", "--error-limit", "x"], "BadParameter", "none"),
-        (["pack", "nope.lst", "out", "--json"], "UsageError", "nope.lst"),
+        (["pack", "nope.lst", "out", "--json"], "BadParameter", "nope.lst"),
         (["list", "--json", "no\x1b[31msuch", "x"], "BadParameter", "such"),
         (["view", "nope.rec", "x.png", "--json"], "BadParameter", "nope.rec"),
         (["index", "nope.rec", "--json"], "BadParameter", "nope.rec"),
-        (["merge", "nope.rec", "all", "--json"], "UsageError", "nope.rec"),
+        (["merge", "nope.rec", "all", "--json"], "BadParameter", "nope.rec"),
+        (["merge", "all", "--json"], "UsageError", "REC... and then OUTPUT"),
     ],
 )
 def test_a_wrong_call_is_json_too_if_that_is_asked_for(args, kind, said):
@@ -229,6 +233,15 @@ def test_a_wrong_call_is_json_for_a_shell_too(tmp_path):
 FAILURE = Failure(3, 2, "a\x1b[31m.jpg", "decode", "it is broken")
 
 
+@contextmanager
+def running(command):
+    """Words are those of this command."""
+    context = click.Context(cli)
+    context.invoked_subcommand = command
+    with context:
+        yield
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [
@@ -246,65 +259,93 @@ FAILURE = Failure(3, 2, "a\x1b[31m.jpg", "decode", "it is broken")
     ],
 )
 def test_every_error_has_its_exit_code_and_words(error, code):
-    assert common.exit_code(error) == code
-    assert common.describe_error(error)
-
-
-def test_options_go_by_their_names_on_the_command_line():
-    error = ValueError("num_workers must be at least 0; use num_workers=0, mp_context='fork', pass_through=True or resume=True")
-    said = "--workers must be at least 0; use --workers 0, --start-method 'fork', --pass-through or --resume"
-    assert common.describe_error(error) == said
-    assert (
-        common.describe_error(FileNotFoundError(2, "No such file or directory", "a\nb")) == "'a\\nb': No such file or directory"
-    )
+    assert errors.exit_code(error) == code
+    with running("pack"):
+        assert errors.describe_error(error)
 
 
 @pytest.mark.parametrize(
-    ("message", "said"),
+    ("command", "message", "said"),
     [
-        (
-            "it is damaged; mxnet_im2rec.salvage('x.rec', out) keeps what is whole",
-            "it is damaged; im2rec salvage x.rec OUT keeps what is whole",
-        ),
-        ('mxnet_im2rec.salvage("a b\'s.rec", out) keeps', "im2rec salvage 'a b'\"'\"'s.rec' OUT keeps"),
-        ("mxnet_im2rec.salvage('a\\x1b.rec', out) keeps", "im2rec salvage 'a\\x1b.rec' OUT keeps"),
-        ("mxnet_im2rec.salvage() saves", "im2rec salvage REC OUT saves"),
-        ("x; mxnet_im2rec.build_index('x.rec') makes a new .idx", "x; im2rec index x.rec makes a new .idx"),
-        ("mxnet_im2rec.build_index() makes it", "im2rec index REC makes it"),
-        ("not compared: no list_file was given", "not compared: no LIST was given"),
-        ("not compared: no root was given", "not compared: no --root was given"),
-        ("not read: pixels='none'", "not read: --pixels none"),
-        ("quality, the quality of JPEG, must be 1", "--quality, the quality of JPEG, must be 1"),
-        ("Make them so, or begin anew, without resume", "Make them so, or begin anew, without --resume"),
-        ("exts is empty", "--exts is empty"),
-        ("path must end in one of .png", "--plot must end in one of .png"),
-        ("num_threads must be at least 1", "--threads must be at least 1"),
-        (
-            "the picture would be large: lower rows, columns or cell",
-            "the picture would be large: lower --rows, --columns or --cell",
-        ),
-        ("the path must have a root of good quality", "the path must have a root of good quality"),
-        (
-            "the list's '/list_file/quality' and \"rec_path's\"; give list_file",
-            "the list's '/list_file/quality' and \"rec_path's\"; give LIST",
-        ),
+        ("pack", Text("use ", Argument("num_workers", 0)), "use --workers 0"),
+        ("pack", Text(Argument("mp_context", "fork"), " forks"), "--start-method fork forks"),
+        ("pack", Text("give ", Argument("pass_through", True)), "give --pass-through"),
+        ("pack", Text("give ", Argument("pack_labels", False)), "give --no-pack-labels"),
+        ("pack", Text("or ", Argument("error_limit", None)), "or --error-limit none"),
+        ("pack", Text(Argument("list_file"), ", ", Argument("output_path")), "LIST, OUTPUT"),
+        ("pack", Text("other ", Argument("transformations")), "other --transforms"),
+        ("merge", Text(Argument("rec_paths"), " and ", Argument("overwrite", True)), "REC and --overwrite"),
+        ("verify", Text("no ", Argument("list_file"), " for ", Argument("rec_path")), "no LIST for REC"),
+        ("verify", Text(Argument("pixels", "none"), " or ", Argument("idx_path")), "--pixels none or --idx"),
+        ("check", Text(Argument("num_threads"), "; ", Argument("max_pixels", None)), "--threads; --max-pixels none"),
+        ("info", Text(Argument("path"), " is odd"), "--plot is odd"),
+        ("view", Text(Argument("path"), " is odd"), "OUTPUT.png is odd"),
+        ("index", Text(Argument("idx_path"), " is odd"), "IDX is odd"),
+        ("list", Text(Argument("root"), " is odd"), "ROOT is odd"),
+        ("pack", Text(Argument("root"), " is odd"), "--root is odd"),
+        ("list", Text("pack with ", Argument("root", function="im2rec")), "pack with --root"),
+        ("pack", Text("an ", Argument("unheard_of", 1)), "an unheard_of=1"),
+        ("info", Text(Call("salvage", "x.rec", "out"), " saves"), "im2rec salvage x.rec OUTPUT saves"),
+        ("info", Text(Call("salvage", "a b's.rec", "out")), "im2rec salvage 'a b'\"'\"'s.rec' OUTPUT"),
+        ("info", Text(Call("salvage", "a\x1b.rec", "out")), "im2rec salvage 'a\\x1b.rec' OUTPUT"),
+        ("info", Text(Call("salvage", None, "out")), "im2rec salvage REC OUTPUT"),
+        ("info", Text(Call("build_index", "x.rec")), "im2rec index x.rec"),
+        ("info", Text(Call("build_index")), "im2rec index REC"),
+        ("pack", Text(Call("concatenate")), "im2rec merge REC... OUTPUT"),
+        ("pack", Text(Call("unheard_of", "x")), "mxnet_im2rec.unheard_of('x')"),
+        ("pack", "num_workers=0 in a file's name", "num_workers=0 in a file's name"),
     ],
 )
-def test_what_python_says_is_told_as_one_types_it(message, said):
-    assert common.as_typed(message) == said
+def test_a_message_has_the_names_of_the_command_that_runs(command, message, said):
+    with running(command):
+        assert errors.describe_error(ValueError(message)) == said
+        assert errors.describe_error(OSError(22, message, "x")) == f"'x': {said}"
+        assert output.plain({"a": [Problem("index", 1, 2, message)]})["a"][0]["message"] == said
+
+
+def test_a_file_s_name_does_not_break_a_line():
+    error = FileNotFoundError(2, "No such file or directory", "a\nb")
+    assert errors.describe_error(error) == "'a\\nb': No such file or directory"
+
+
+def test_an_error_of_an_argument_is_worded_part_by_part():
+    error = ArgumentValueError("root", "is odd", "x", help=Text("give ", Argument("list_file"), " too"))
+    with running("verify"):
+        assert errors.describe_error(error) == "--root is odd, not 'x'; give LIST too"
 
 
 def test_what_a_transform_says_is_its_own():
-    for stage, said in (("transform", "batch_size"), ("encode", "--batch-size")):
-        failure = Failure(1, 2, "x.jpg", stage, "batch_size is wrong")
-        assert common.describe_failure(failure, "x") == f"x:1: error: 'x.jpg': {stage}: {said} is wrong"
+    with running("pack"):
+        for stage, reason, said in (
+            ("transform", "batch_size", "batch_size"),
+            ("encode", Text(Argument("batch_size")), "--batch-size"),
+        ):
+            failure = Failure(1, 2, "x.jpg", stage, reason)
+            assert output.describe_failure(failure, "x") == f"x:1: error: 'x.jpg': {stage}: {said}"
 
 
 def test_a_problem_s_advice_is_a_command():
-    error = VerifyError([Problem("index", 1, 2, "gone; mxnet_im2rec.build_index() makes it")] * 2, "x.rec")
-    said = common.describe_error(error)
+    error = VerifyError([Problem("index", 1, 2, Text("gone; ", Call("build_index"), " makes it"))] * 2, "x.rec")
+    with running("pack"):
+        said = errors.describe_error(error)
     assert said.count("im2rec index REC makes it") == 2
-    assert "mxnet_im2rec" not in said + str(common._details(error))
+    assert "mxnet_im2rec" not in said
+
+
+def test_the_table_of_the_commands_is_whole():
+    assert list(wording.FUNCTIONS) == COMMANDS
+    for function in wording.FUNCTIONS.values():
+        assert function in mxnet_im2rec.__all__
+
+
+ELSEWHERE = {"progress"}  # -v, -q and whether there is a terminal
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_argument_of_the_function_has_its_option(command):
+    theirs = set(inspect.signature(getattr(mxnet_im2rec, wording.FUNCTIONS[command])).parameters)
+    ours = {param.name for param in cli.commands[command].params}
+    assert theirs - ours <= ELSEWHERE
 
 
 def test_a_bug_is_called_one_and_its_traceback_comes_with_vv(packed, monkeypatch):
@@ -323,8 +364,8 @@ def test_a_bug_is_called_one_and_its_traceback_comes_with_vv(packed, monkeypatch
 
 
 def test_a_failure_reads_as_a_compiler_s_error():
-    assert common.describe_failure(FAILURE, "photos.lst") == "photos.lst:3: error: 'a\\x1b[31m.jpg': decode: it is broken"
-    assert common.describe_failure(Failure(None, None, None, "pack", "why"), "x") == "x: error: pack: why"
+    assert output.describe_failure(FAILURE, "photos.lst") == "photos.lst:3: error: 'a\\x1b[31m.jpg': decode: it is broken"
+    assert output.describe_failure(Failure(None, None, None, "pack", "why"), "x") == "x: error: pack: why"
 
 
 # Streams
@@ -340,7 +381,7 @@ def test_a_failure_reads_as_a_compiler_s_error():
     ],
 )
 def test_nothing_reaches_the_terminal_that_it_would_obey(text, shown):
-    assert common.printable(text) == shown
+    assert output.printable(text) == shown
 
 
 def test_an_encoding_that_lacks_letters_is_no_error(photos, tmp_path):
@@ -385,7 +426,7 @@ class Everything:
 
 def test_json_of_everything_a_report_may_hold():
     report = Everything((np.float32(0.5), np.int64(3), np.arange(2), math.nan, -math.inf), {1.0: 1, (2, 3): 2, 0.5: Path("x")})
-    assert json.loads(json.dumps(common.plain(report), allow_nan=False)) == {
+    assert json.loads(json.dumps(output.plain(report), allow_nan=False)) == {
         "number": [0.5, 3, [0, 1], None, None],
         "table": {"1": 1, "2x3": 2, "0.5": "x"},
         "ok": True,
@@ -418,12 +459,12 @@ def test_what_the_library_logs(packed, monkeypatch, options, told):
 
 def test_progress_lines_come_now_and_then(capsys, monkeypatch):
     clock = iter([0.0, 1.0, 9.9, 10.1, 15.0, 20.2, 31.0])
-    monkeypatch.setattr(common.time, "monotonic", lambda: next(clock))
-    progress = common.ProgressLines("a\x1b.lst", "images")
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    show = progress.ProgressLines("a\x1b.lst", "images")
     for done in range(1, 5):
-        progress(done * 1000, 50_000, done - 3 if done > 3 else 0)
-    progress(12_000, None, 3)
-    progress(13_000)
+        show(done * 1000, 50_000, done - 3 if done > 3 else 0)
+    show(12_000, None, 3)
+    show(13_000)
     assert capsys.readouterr().err.splitlines() == [
         "'a\\x1b.lst': 3,000 of 50,000 images",
         "'a\\x1b.lst': 12,000 images, 3 failed",

@@ -8,7 +8,7 @@ import shutil
 import pytest
 from test_cli_common import call, shell
 
-from mxnet_im2rec.cli import common
+from mxnet_im2rec.cli import progress
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_list_as_json(tree):
 
 
 def test_list_counts_as_it_walks(tree, monkeypatch):
-    monkeypatch.setattr(common, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
     told = call("list", tree, tree.parent / "x").stderr.splitlines()
     assert told == [f"{tree}: {count} images" for count in range(1, 6)]
     assert call("list", "-q", tree, tree.parent / "y").stderr == ""
@@ -183,7 +183,7 @@ def test_check_as_json_has_the_findings(photos, tmp_path):
 
 
 def test_check_tells_its_progress(photos, monkeypatch):
-    monkeypatch.setattr(common, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
     told = call("check", photos / "images.lst").stderr.splitlines()
     assert told[-1].endswith("images.lst: 20 of 20 entries")
 

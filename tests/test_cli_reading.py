@@ -120,10 +120,10 @@ def test_view_and_index_as_json(packed, mine, tmp_path):
 
 def test_advice_is_a_command_that_can_be_typed(mine, photos):
     damage(mine)
-    assert f"im2rec salvage {mine} OUT keeps what is whole" in call("info", mine, code=1).stderr
+    assert f"im2rec salvage {mine} OUTPUT keeps what is whole" in call("info", mine, code=1).stderr
     for args in ([], ["--json"]):
         said = call("verify", mine, "--pixels", "none", *args, code=1).stdout
-        assert "im2rec salvage REC OUT saves the whole records" in said
+        assert "im2rec salvage REC OUTPUT saves the whole records" in said
         assert "no LIST was given" in said and "--pixels none" in said
         assert "mxnet_im2rec" not in said and "list_file" not in said
     mine.with_suffix(".idx").unlink()

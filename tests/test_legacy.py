@@ -24,6 +24,7 @@ from PIL import Image
 
 from mxnet_im2rec import RecordFile
 from mxnet_im2rec.cli import legacy
+from mxnet_im2rec.cli.legacy import command, entries, packing
 
 # Runs MXNet's tool many times over in one process, to load MXNet once. OpenCV's threads do not survive the tool's forks.
 REFERENCE = """
@@ -269,7 +270,7 @@ def test_the_parser_is_that_of_the_reference(ask):
         ["--res=5", "p", "--color", "-1", "r", "--enc", ".png", "--pack", "--pass", "--cen", "--qual", "3", "--num", "7"],
     ]
     for argv in calls:
-        args = legacy._parser().parse_args(argv)
+        args = command.parser().parse_args(argv)
         args.prefix, args.root = os.path.abspath(args.prefix), os.path.abspath(args.root)
         assert vars(args) == ask("parse", argv)
 
@@ -295,8 +296,8 @@ def test_lines_are_read_as_the_reference_reads_them(ask, tmp_path):
     path = tmp_path / "d.lst"
     path.write_bytes("\n".join([*BAD_LINES, ODD_LINES]).encode("utf-8"))
     expected = ask("read", [path])
-    entries = [entry for entry in legacy._read_list(str(path), True, legacy._Remarks(str(path))) if hasattr(entry, "labels")]
-    found = [[entry.index, entry.path, *entry.labels] for entry in entries]
+    ours = [entry for entry in entries.read_list(str(path), True, entries.Remarks(str(path))) if hasattr(entry, "labels")]
+    found = [[entry.index, entry.path, *entry.labels] for entry in ours]
     assert repr(found) == repr(expected)  # repr: a NaN is not equal to itself
     assert len(found) == 6 + 10
 
@@ -705,7 +706,7 @@ def test_an_image_that_kills_two_workers_is_left_out(stuck):
 
 
 def test_an_image_without_progress_is_left_out(stuck, monkeypatch, capfd):
-    monkeypatch.setattr(legacy, "_TIMEOUT", 1.0)
+    monkeypatch.setattr(packing, "_TIMEOUT", 1.0)
     assert legacy.main(["--num-thread", "2", str(stuck / "d"), str(stuck)]) == 1
     assert ":6: error: 'pipe.jpg': worker: there was no progress on it" in capfd.readouterr().err
     assert indices(stuck / "d.rec") == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10]
@@ -735,7 +736,7 @@ def test_memory_that_is_used_up_is_one_line(tmp_path, monkeypatch, capsys):
         raise MemoryError
 
     prepare(tmp_path, ["camera.png"])
-    monkeypatch.setattr(legacy, "_pack_list", use_it_up)
+    monkeypatch.setattr(packing, "_pack_list", use_it_up)
     assert legacy.main([str(tmp_path / "d"), str(tmp_path)]) == 1
     assert capsys.readouterr().err == "im2rec.py: error: the memory is used up; try a smaller --num-thread\n"
 
@@ -748,7 +749,7 @@ def test_no_more_workers_than_the_machine_bears(tmp_path, monkeypatch, capsys, a
     seen = []
     prepare(tmp_path, ["camera.png"])
     monkeypatch.setattr("mxnet_im2rec.arguments.usable_cpus", lambda: 2)
-    monkeypatch.setattr(legacy, "_pack", lambda path, work, args: seen.append(args.num_thread) or True)
+    monkeypatch.setattr(packing, "_pack", lambda path, work, args: seen.append(args.num_thread) or True)
     assert legacy.main(["--num-thread", asked, str(tmp_path / "d"), str(tmp_path)]) == 0
     assert seen == [taken]
     said = f"im2rec.py: --num-thread {asked} is more than this machine bears: taking 64, the result is the same\n"

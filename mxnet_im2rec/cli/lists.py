@@ -4,25 +4,24 @@
 
 from __future__ import annotations
 
-import dataclasses
-import re
 from typing import Any, Optional, Tuple
 
 import click
 
-from .common import (
-    FAILED,
+from .errors import FAILED, OK
+from .options import (
     FOLDER,
     INPUT,
-    OK,
     OUTPUT,
-    at_work,
     json_option,
     max_pixels_option,
-    problems_as_typed,
-    show,
+    no_pack_labels_option,
+    overwrite_option,
+    seed_option,
     verbosity_options,
 )
+from .output import show
+from .progress import at_work
 
 _RATIO = click.FloatRange(0, 1)
 
@@ -49,7 +48,7 @@ _RATIO = click.FloatRange(0, 1)
 )
 @click.option("--chunks", type=click.IntRange(min=1), default=1, show_default=True, help="Into how many lists to divide them.")
 @click.option("--shuffle/--no-shuffle", default=True, show_default=True, help="Put the images in random order.")
-@click.option("--seed", type=int, default=100, show_default=True, help="Of the random order.")
+@seed_option("Of the random order.", default=100)
 @click.option("--stratify", is_flag=True, help="Divide every class by the ratios, not only the whole.")
 @click.option(
     "--labels",
@@ -57,14 +56,15 @@ _RATIO = click.FloatRange(0, 1)
     metavar="FILE",
     help="The numbers of the classes: a table as this command writes it, or a name a line.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace lists and a table of the classes that are there already.")
+@overwrite_option("a list, or the table of the classes,")
 @json_option
 @verbosity_options
 def list_(root: str, prefix: str, exts: Tuple[str, ...], **options: Any) -> int:
     """Make PREFIX.lst of the images under ROOT, with each folder as a class, and PREFIX_classes.txt, the table of the classes.
 
     With ratios there are several lists, PREFIX_train.lst, PREFIX_val.lst, PREFIX_test.lst; with chunks PREFIX_0.lst,
-    PREFIX_1.lst, ... The paths in them are relative to ROOT: give it to `check` and `pack` as --root.
+    PREFIX_1.lst, ... The paths in them are relative to ROOT: give it to `check` and `pack` as --root. What is there already
+    under one of these names is replaced only with --overwrite.
 
     The exit code is 1 if an image had to be left out, such as one whose name has a line feed in it.
 
@@ -80,22 +80,28 @@ def list_(root: str, prefix: str, exts: Tuple[str, ...], **options: Any) -> int:
         options["exts"] = [each for part in exts for each in part.replace(",", " ").split()]
     with at_work(root, "images") as progress:
         report = make_list(root, prefix, progress=progress, **options)
-    text = re.sub(r"; pack with this as root$", "; pack with this as --root", str(report), count=1, flags=re.MULTILINE)
-    show(report, text, ok=not report.left_out)
+    show(report, ok=not report.left_out)
     return FAILED if report.left_out else OK
 
 
 @click.command(short_help="Find what is wrong with a list before packing it.")
 @click.argument("list_file", metavar="LIST", type=INPUT)
 @click.option("--root", type=FOLDER, help="The folder of the images; by default the list's own.")
-@click.option("--no-pack-labels", is_flag=True, help="The first label alone will be stored; as it shall be packed with.")
-@click.option("--pass-through", is_flag=True, help="The files' own bytes will be stored; as it shall be packed with.")
+@no_pack_labels_option("The first label alone will be stored; give it if you will pack with it.")
+@click.option("--pass-through", is_flag=True, help="The files' own bytes will be stored; give it if you will pack with it.")
 @click.option("--decode", is_flag=True, help="Decode every image too, and name those that are damaged inside.")
-@max_pixels_option
-@click.option("--threads", type=click.IntRange(min=1), default=4, show_default=True, help="How many files to look at at once.")
+@max_pixels_option("An image with more pixels is an error; give it if you will pack with it.")
+@click.option(
+    "--threads",
+    "num_threads",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="How many files to look at at once.",
+)
 @json_option
 @verbosity_options
-def check(list_file: str, root: Optional[str], no_pack_labels: bool, threads: int, **options: Any) -> int:
+def check(list_file: str, root: Optional[str], **options: Any) -> int:
     """Find what is wrong with LIST and its images: a line for each finding, with the line of the list, and a summary.
 
     Without --decode nothing is decoded, so it is quick, and damage in the middle of an image shows only when it is packed. The
@@ -108,14 +114,13 @@ def check(list_file: str, root: Optional[str], no_pack_labels: bool, threads: in
       im2rec check train.lst --root photos --decode
     """
     from ..lists.check import check_list
+    from ..text import Text
 
     with at_work(list_file, "entries") as progress:
-        options.update(pack_labels=not no_pack_labels, num_threads=threads)
         report = check_list(list_file, root, progress=progress, **options)
-    report = dataclasses.replace(report, findings=tuple(problems_as_typed(report.findings)))
     lines = [str(finding) for finding in report.findings]
     more = sum(report.counts.values()) - len(lines)
     if more:
         lines.append(f"... and {more:,} more")
-    show(report, "\n".join([*lines, report.summary()]))
+    show(report, Text("\n").join([*lines, report.summary()]))
     return OK if report.ok else FAILED

@@ -7,8 +7,9 @@ from __future__ import annotations
 import click
 
 from .. import __version__
-from .common import Program, verbosity_options
+from .errors import Program
 from .lists import check, list_
+from .options import verbosity_options
 from .packing import merge, pack
 from .reading import extract, index, info, salvage, verify, view
 from .signals import leave_signals

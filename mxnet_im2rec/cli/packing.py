@@ -4,47 +4,38 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
-import re
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import click
 
-from .choice import TransformChoice, transform_options
-from .common import (
-    FAILED,
+from .errors import FAILED, OK
+from .options import (
     FOLDER,
     INPUT,
-    OK,
+    OUTPUT,
     NumberOrNone,
-    at_work,
-    collect,
-    failure_as_typed,
+    color_option,
     json_option,
     max_pixels_option,
-    name_of,
-    plain,
-    show,
-    show_collected,
-    tell,
+    no_pack_labels_option,
+    overwrite_option,
+    seed_option,
     verbosity,
     verbosity_options,
+    workers_option,
 )
-
-_WORKERS = click.option(
-    "--workers",
-    type=click.IntRange(min=0),
-    metavar="N",
-    help="Worker processes; by default the CPUs, less one. 0: none. At most 64, or 16 a CPU if that is more.",
-)
+from .output import collect, name_of, plain, say, show, show_collected
+from .progress import at_work
+from .transforms_options import TransformChoice, transform_options
 
 
 @click.command(short_help="Pack the images of a list into a .rec and an .idx.")
-@click.argument("lists", nargs=-1, metavar="LIST... OUTPUT", type=click.Path())
+@click.argument("list_file", nargs=-1, metavar="LIST...", type=INPUT)
+@click.argument("output_path", metavar="OUTPUT", required=False, type=OUTPUT)
 @click.option("--root", type=FOLDER, help="The folder of the images; by default the list's own.")
 @transform_options
-@_WORKERS
+@workers_option("Worker processes; by default the CPUs, less one. 0: none. At most 64, or 16 a CPU if that is more.")
 @click.option(
     "--batch-size",
     type=click.IntRange(min=1),
@@ -52,7 +43,7 @@ _WORKERS = click.option(
     show_default=True,
     help="How many images are made again at most when an interrupted run is resumed; half as many are in flight at a time.",
 )
-@click.option("--color", type=click.Choice(["1", "0", "-1"]), default="1", help="1: RGB (the default), 0: grey, -1: as stored.")
+@color_option()
 @click.option(
     "--encoding", type=click.Choice([".jpg", ".jpeg", ".png"]), default=".jpg", show_default=True, help="How to store images."
 )
@@ -66,8 +57,8 @@ _WORKERS = click.option(
     metavar="N|none",
     help="How many entries may fail before packing stops without output; 'none' for any number.",
 )
-@click.option("--no-pack-labels", is_flag=True, help="Store the first label alone.")
-@click.option("--seed", type=int, default=0, show_default=True, help="For random transforms.")
+@no_pack_labels_option("Store the first label alone.")
+@seed_option("For random transforms.")
 @click.option("--fast-decode", is_flag=True, help="Decode large JPEGs smaller; fast, and not quite the same pixels.")
 @click.option("--verify", is_flag=True, help="Read the dataset back with MXNet before it appears.")
 @click.option("--resume", is_flag=True, help="Go on from what a run that was interrupted, or failed, has left beside OUTPUT.")
@@ -82,21 +73,19 @@ _WORKERS = click.option(
     metavar="SECONDS|none",
     help="An image that a worker is on for longer fails.",
 )
-@max_pixels_option
+@max_pixels_option("Images with more pixels fail before they are decoded.")
 @click.option(
     "--strict", is_flag=True, help="An image that is damaged inside, though it decodes, fails; without this it is a warning."
 )
-@click.option("--start-method", type=click.Choice(["fork", "spawn", "forkserver"]), help="How worker processes start.")
+@click.option(
+    "--start-method", "mp_context", type=click.Choice(["fork", "spawn", "forkserver"]), help="How worker processes start."
+)
 @json_option
 @verbosity_options
 def pack(
-    lists: Tuple[str, ...],
-    root: Optional[str],
+    list_file: Tuple[str, ...],
+    output_path: Optional[str],
     choice: TransformChoice,
-    workers: Optional[int],
-    color: str,
-    no_pack_labels: bool,
-    start_method: Optional[str],
     **options: Any,
 ) -> int:
     """Pack the images of each LIST into a dataset: OUTPUT.rec with OUTPUT.idx.
@@ -124,47 +113,37 @@ def pack(
     """
     if options["pass_through"] and choice:
         raise click.UsageError("--pass-through stores the files as they are: leave the transforms out, or --pass-through.")
-    lists, output = inputs_and_output(lists, "LIST")
+    lists, output = list_file, _output_behind(list_file, output_path, "LIST")
     if options["only"] is not None and len(lists) > 1:
-        raise click.UsageError("--only is for one list: the table belongs to that.")
+        raise click.UsageError("--only is for one list: the table belongs to that list.")
     _check_output(lists, output)
     if len(lists) == 1 and os.path.isdir(output) and verbosity() >= 0:
         rec_path = os.path.join(output, f"{_stem(lists[0])}.rec")
-        tell(f"note: OUTPUT is a folder: writing {name_of(rec_path)}")
+        say(f"note: OUTPUT is a folder: writing {name_of(rec_path)}")
     from ..packing.pack import im2rec
 
-    options.update(root=root, num_workers=workers, color=int(color), pack_labels=not no_pack_labels, mp_context=start_method)
     reports: List[Dict[str, Any]] = []
     code = OK
     transformations = None
-    for number, list_file in enumerate(lists):
-        with at_work(list_file, "images") as progress:
+    for number, each in enumerate(lists):
+        with at_work(each, "images") as progress:
             if not number:
                 transformations = choice.make()
-            report = im2rec(list_file, output, transformations, progress=progress, **options)
-        if report.failures:
-            code = FAILED
-            report = dataclasses.replace(report, failures=tuple(map(failure_as_typed, report.failures)))
-        reports.append({"list_file": list_file, **plain(report)})
-        text = re.sub(r" more, in \.(failures|damaged)$", " more", str(report), flags=re.MULTILINE)
-        collect(text, ok=code == OK, reports=reports)
+            report = im2rec(each, output, transformations, progress=progress, **options)
+        code = FAILED if report.failures else code
+        reports.append({"list_file": each, **plain(report)})
+        collect(str(report), ok=code == OK, reports=reports)
     show_collected()
     return code
 
 
-def inputs_and_output(paths: Sequence[str], noun: str) -> Tuple[Tuple[str, ...], str]:
-    """Divide what was given into the inputs, which must be files, and the output, the last one."""
-    if not paths:
+def _output_behind(inputs: Sequence[str], output: Optional[str], noun: str) -> str:
+    """The last of the paths that were given, which is the output; there must be an input before it."""
+    if output is None:
         raise click.UsageError(f"give {noun}... and then OUTPUT.")
-    inputs, output = tuple(paths[:-1]) or tuple(paths), paths[-1]
-    for each in inputs:
-        try:
-            INPUT.convert(each, None, None)
-        except click.BadParameter as error:
-            raise click.UsageError(f"{noun}: {error.message}") from None
-    if len(paths) == 1:
-        raise click.UsageError(f"the OUTPUT is missing: give {noun}... and then OUTPUT.")
-    return inputs, output
+    if not inputs:
+        raise click.UsageError(f"{output!r} stands alone: give {noun}... and then OUTPUT.")
+    return output
 
 
 def _stem(list_file: str) -> str:
@@ -188,18 +167,19 @@ def _check_output(lists: Sequence[str], output: str) -> None:
 
 
 @click.command(short_help="Put datasets one behind the other into a new one.")
-@click.argument("recs", nargs=-1, metavar="REC... OUTPUT", type=click.Path())
-@click.option("--overwrite", is_flag=True, help="Replace OUTPUT if it is there.")
+@click.argument("rec_paths", nargs=-1, metavar="REC...", type=INPUT)
+@click.argument("output_path", metavar="OUTPUT", required=False, type=OUTPUT)
+@overwrite_option("OUTPUT")
 @json_option
 @verbosity_options
-def merge(recs: Tuple[str, ...], overwrite: bool) -> None:
+def merge(rec_paths: Tuple[str, ...], output_path: Optional[str], overwrite: bool) -> None:
     """Put the records of every REC, in this order, into one dataset: OUTPUT.rec with OUTPUT.idx.
 
     \b
     Example:
       im2rec merge part_0.rec part_1.rec part_2.rec all
     """
-    recs, output = inputs_and_output(recs, "REC")
+    output = _output_behind(rec_paths, output_path, "REC")
     rec_path = output if output.endswith(".rec") else f"{output}.rec"
     if os.path.exists(rec_path) and not overwrite:
         raise click.UsageError(
@@ -208,5 +188,5 @@ def merge(recs: Tuple[str, ...], overwrite: bool) -> None:
     from ..dataset.merge import concatenate
 
     with at_work(output):
-        report = concatenate(recs, output)
+        report = concatenate(rec_paths, output)
     show(report)

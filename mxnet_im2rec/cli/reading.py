@@ -4,32 +4,30 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from typing import Any, Dict, Optional
 
 import click
 
-from .choice import TransformChoice, transform_options
-from .common import (
-    FAILED,
+from .errors import FAILED, OK
+from .options import (
     FOLDER,
     INPUT,
-    OK,
     OUTPUT,
-    as_typed,
-    at_work,
+    color_option,
     json_option,
     max_pixels_option,
-    name_of,
-    problems_as_typed,
-    show,
+    no_pack_labels_option,
+    seed_option,
     verbosity_options,
-    wants_json,
+    workers_option,
 )
+from .output import name_of, show, wants_json
+from .progress import at_work
+from .transforms_options import TransformChoice, transform_options
 
-_rec = click.argument("rec", metavar="REC", type=INPUT)
-_idx = click.option("--idx", type=INPUT, help="The .idx; by default the one beside the .rec.")
+_rec = click.argument("rec_path", metavar="REC", type=INPUT)
+_idx = click.option("--idx", "idx_path", type=INPUT, help="The .idx; by default the one beside the .rec.")
 
 
 @click.command(short_help="Prove that a dataset is sound, through MXNet's own reader.")
@@ -45,39 +43,20 @@ _idx = click.option("--idx", type=INPUT, help="The .idx; by default the one besi
     help="Whose pixels to compare: every record's, those of 64 records, or no one's.",
 )
 @transform_options
-@click.option("--seed", type=int, default=0, show_default=True, help="For random transforms; as it was packed with.")
-@click.option(
-    "--color",
-    type=click.Choice(["1", "0", "-1"]),
-    default="1",
-    help="1: RGB (the default), 0: grey, -1: as stored; as it was packed with.",
-)
-@click.option("--no-pack-labels", is_flag=True, help="The first label alone is stored; as it was packed with.")
+@seed_option("For random transforms; as it was packed with.")
+@color_option("; as it was packed with")
+@no_pack_labels_option("The first label alone is stored; as it was packed with.")
 @click.option("--fast-decode", is_flag=True, help="Large JPEGs were decoded smaller; as it was packed with.")
 @click.option(
     "--min-psnr", type=float, default=20.0, show_default=True, metavar="DB", help="How near to its source an image must be."
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(min=0),
-    metavar="N",
-    help="Processes that compare with the sources; by default the CPUs, less one.",
-)
+@workers_option("Processes that compare with the sources; by default the CPUs, less one.")
 @click.option("--num-records", type=click.IntRange(min=0), metavar="N", help="How many records there must be.")
 @click.option("--timeout", type=float, default=300.0, show_default=True, metavar="SECONDS", help="How long MXNet may be silent.")
-@max_pixels_option
+@max_pixels_option("Images with more pixels are not decoded; they fail.")
 @json_option
 @verbosity_options
-def verify(
-    rec: str,
-    list_file: Optional[str],
-    idx: Optional[str],
-    choice: TransformChoice,
-    color: str,
-    no_pack_labels: bool,
-    workers: Optional[int],
-    **options: Any,
-) -> int:
+def verify(rec_path: str, list_file: Optional[str], choice: TransformChoice, **options: Any) -> int:
     """Prove that REC is sound: its bytes, its .idx, and what MXNet's ImageRecordIter makes of it.
 
     With LIST, every entry must be there, in order, with its labels. With --root, the images are decoded and transformed again
@@ -95,21 +74,19 @@ def verify(
         raise click.UsageError("the transforms are for comparing with the images: give --root too, or leave them out.")
     from ..verification.verify import verify as verify_dataset
 
-    with at_work(rec, "images decoded and read") as progress:
-        options.update(color=int(color), pack_labels=not no_pack_labels, idx_path=idx, num_workers=workers, progress=progress)
-        report = verify_dataset(rec, list_file, transformations=choice.make(), **options)
-    problems, notes = tuple(problems_as_typed(report.problems)), tuple(map(as_typed, report.notes))
-    show(dataclasses.replace(report, problems=problems, notes=notes))
+    with at_work(rec_path, "images decoded and read") as progress:
+        report = verify_dataset(rec_path, list_file, transformations=choice.make(), progress=progress, **options)
+    show(report)
     return OK if report.ok else FAILED
 
 
 @click.command(short_help="Count what a dataset holds: formats, labels, sizes.")
 @_rec
 @_idx
-@click.option("--plot", type=OUTPUT, metavar="FILE", help="Draw it too, as .png, .svg or .pdf (needs matplotlib).")
+@click.option("--plot", "path", type=OUTPUT, metavar="FILE", help="Draw it too, as .png, .svg or .pdf (needs matplotlib).")
 @json_option
 @verbosity_options
-def info(rec: str, idx: Optional[str], plot: Optional[str]) -> None:
+def info(rec_path: str, idx_path: Optional[str], path: Optional[str]) -> None:
     """Count what REC holds: records, formats, labels, sizes.
 
     \b
@@ -120,26 +97,26 @@ def info(rec: str, idx: Optional[str], plot: Optional[str]) -> None:
     """
     from ..tools.summary import summarize
 
-    with at_work(rec):
-        summary = summarize(rec, idx)
-        if plot is not None:
-            summary.plot(plot)
+    with at_work(rec_path):
+        summary = summarize(rec_path, idx_path)
+        if path is not None:
+            summary.plot(path)
     show(summary)
 
 
 @click.command(short_help="Show some of the images in one picture.")
 @_rec
-@click.argument("output", metavar="OUTPUT.png", type=OUTPUT)
+@click.argument("path", metavar="OUTPUT.png", type=OUTPUT)
 @click.option("--rows", type=click.IntRange(min=1), default=4, show_default=True, help="Images from top to bottom.")
 @click.option("--columns", type=click.IntRange(min=1), default=6, show_default=True, help="Images from left to right.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Another seed, another sample.")
+@seed_option("Another seed, another sample.")
 @click.option("--label", type=float, help="Only images with this first label.")
 @click.option("--cell", type=click.IntRange(min=32), default=160, show_default=True, help="Pixels of an image's longer edge.")
-@max_pixels_option
+@max_pixels_option("Images with more pixels are not decoded; they fail.")
 @_idx
 @json_option
 @verbosity_options
-def view(rec: str, output: str, idx: Optional[str], **options: Any) -> None:
+def view(rec_path: str, path: str, **options: Any) -> None:
     """Draw some of REC's images into one picture, with index and labels under each.
 
     \b
@@ -149,11 +126,11 @@ def view(rec: str, output: str, idx: Optional[str], **options: Any) -> None:
     """
     from ..tools.contact_sheet import contact_sheet
 
-    with at_work(rec):
-        sheet = contact_sheet(rec, idx_path=idx, path=output, **options)
+    with at_work(rec_path):
+        sheet = contact_sheet(rec_path, path=path, **options)
     height, width = sheet.shape[:2]
-    text = f"{name_of(output)}: {width:,} x {height:,} pixels"
-    show({"path": os.path.abspath(output), "width": width, "height": height}, text)
+    text = f"{name_of(path)}: {width:,} x {height:,} pixels"
+    show({"path": os.path.abspath(path), "width": width, "height": height}, text)
 
 
 @click.command(short_help="Write the images as files, with a list of them.")
@@ -163,7 +140,7 @@ def view(rec: str, output: str, idx: Optional[str], **options: Any) -> None:
 @_idx
 @json_option
 @verbosity_options
-def extract(rec: str, folder: str, by_label: bool, idx: Optional[str]) -> None:
+def extract(rec_path: str, folder: str, **options: Any) -> None:
     """Write REC's images as files into FOLDER, which must be new or empty, with a list of them, images.lst.
 
     Packing that list with --pass-through gives the same dataset again.
@@ -175,18 +152,18 @@ def extract(rec: str, folder: str, by_label: bool, idx: Optional[str]) -> None:
     """
     from ..tools.repair import extract as extract_images
 
-    with at_work(rec):
-        report = extract_images(rec, folder, idx_path=idx, by_label=by_label)
+    with at_work(rec_path):
+        report = extract_images(rec_path, folder, **options)
     show(report)
 
 
-@click.command(short_help="Write the .idx of a .rec anew.")
+@click.command(short_help="Write the .idx of a .rec.")
 @_rec
-@click.argument("idx", metavar="[IDX]", required=False, type=OUTPUT)
+@click.argument("idx_path", metavar="[IDX]", required=False, type=OUTPUT)
 @json_option
 @verbosity_options
-def index(rec: str, idx: Optional[str]) -> None:
-    """Write the .idx of REC from REC alone; IDX is by default the one beside it.
+def index(rec_path: str, idx_path: Optional[str]) -> None:
+    """Write the .idx of REC from REC alone, in the place of the one that is there. IDX is by default the one beside REC.
 
     \b
     Example:
@@ -194,8 +171,8 @@ def index(rec: str, idx: Optional[str]) -> None:
     """
     from ..tools.repair import build_index
 
-    with at_work(rec):
-        path = build_index(rec, idx)
+    with at_work(rec_path):
+        path = build_index(rec_path, idx_path)
     found: Dict[str, Any] = {"idx_path": path}
     if wants_json():
         with open(path, "rb") as stream:
@@ -205,10 +182,10 @@ def index(rec: str, idx: Optional[str]) -> None:
 
 @click.command(short_help="Save the whole records of a damaged .rec.")
 @_rec
-@click.argument("output", metavar="OUTPUT", type=OUTPUT)
+@click.argument("output_path", metavar="OUTPUT", type=OUTPUT)
 @json_option
 @verbosity_options
-def salvage(rec: str, output: str) -> int:
+def salvage(rec_path: str, output_path: str) -> int:
     """Save every record of the damaged REC that is still whole, into OUTPUT.rec with OUTPUT.idx. REC is not changed.
 
     The exit code is 1 if anything was lost.
@@ -219,7 +196,7 @@ def salvage(rec: str, output: str) -> int:
     """
     from ..tools.repair import salvage as salvage_records
 
-    with at_work(rec):
-        report = salvage_records(rec, output)
+    with at_work(rec_path):
+        report = salvage_records(rec_path, output_path)
     show(report, ok=not report.lost)
     return FAILED if report.lost else OK

@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which transforms an image goes through, by the options of ``pack`` and ``verify``; runs the user's file if one is named."""
+"""The options that name transforms, for ``pack`` and ``verify``. Makes the transforms; runs the user's file if one is named."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any, Callable, Optional
 
 import click
 
-from .common import WrongCall
+from .errors import WrongCall
 
 _MODULE_NAME = "im2rec_transforms_file"
 _MOST_PIXELS = 16384  # an edge; the images that are decoded have 2**28 pixels at most by default
@@ -36,13 +36,14 @@ _PIXELS = _Pixels(1, _MOST_PIXELS)
 
 
 def transform_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that make up the transforms; the command gets them as one argument, `choice`."""
+    """The four options that name transforms; the command receives them as one argument, `choice`."""
     options = [
         click.option("--resize", type=_PIXELS, metavar="N", help="Resize to N x N pixels, as Gluon's Resize(N) does."),
         click.option("--short-edge", type=_PIXELS, metavar="N", help="Resize until the shorter edge has N pixels."),
         click.option("--center-crop", type=_PIXELS, metavar="N", help="Crop N x N pixels from the middle, after resizing."),
         click.option(
             "--transforms",
+            "transformations",
             metavar="FILE.py:NAME",
             help="Your own Gluon transforms: the object NAME of a Python file, or of a module (MODULE:NAME). A function or class "
             "that takes no argument is called to make them. The file is run: name only one that you trust.",
@@ -50,8 +51,8 @@ def transform_options(function: Callable[..., Any]) -> Callable[..., Any]:
     ]
 
     @functools.wraps(function)  # takes along the options that it has already
-    def command(resize: Any, short_edge: Any, center_crop: Any, transforms: Any, **others: Any) -> Any:
-        return function(choice=TransformChoice(resize, short_edge, center_crop, transforms), **others)
+    def command(resize: Any, short_edge: Any, center_crop: Any, transformations: Any, **others: Any) -> Any:
+        return function(choice=TransformChoice(resize, short_edge, center_crop, transformations), **others)
 
     for option in reversed(options):
         command = option(command)

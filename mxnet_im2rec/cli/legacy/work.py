@@ -1,0 +1,148 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""From an entry to its record, by the steps of MXNet's tool: read, decode, cut, resize, encode. Can be pickled."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING, Union
+
+from ...errors import ImageError
+from ...images.remarks import listen_to
+from ...limits import why_too_large
+from ...recordio.header import pack_header
+from ...values import Failure, ListEntry
+from .entries import as_stored
+from .output import reason_of
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Doubtful(bytes):
+    """A record that is packed, as MXNet's tool does, though its image is not as it should be."""
+
+    doubt: str
+
+
+class Work:
+    """From an entry to its record, or to a Failure that says why there is none."""
+
+    is_random = False
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.pass_through: bool = args.pass_through
+        self._root: str = args.root
+        self._color: int = args.color
+        self._center_crop: bool = args.center_crop
+        self._resize: int = args.resize
+        self._encoding: str = args.encoding
+        self._quality: int = args.quality
+
+    def prepare(self) -> None:
+        """Make a worker process ready: one thread each, since there are as many processes as were asked for."""
+        import cv2
+
+        if cv2.getNumThreads() != 1:  # not in a worker that was forked
+            cv2.setNumThreads(1)
+
+    def advice(self) -> str:
+        """What to say when images have failed."""
+        return "" if os.path.isdir(self._root) else f"; ROOT, {self._root!r}, is no folder"
+
+    def __call__(self, entry: Union[ListEntry, Failure]) -> Union[bytes, Failure]:
+        if isinstance(entry, Failure):
+            return entry
+        stage = "read"
+        try:
+            path = os.path.join(self._root, entry.path)
+            with open(path, "rb") as stream:
+                data = stream.read()
+            doubt = self._doubt(data)
+            if not self.pass_through:
+                stage = "decode"
+                image, damage = listen_to(self._decode, path, data)
+                if damage is not None:
+                    doubt = doubt or f"the image is damaged inside; its decoder says: {damage}"
+                stage = "transform"
+                image = self._shape(image)
+                stage = "encode"
+                data = self._encode(image)
+            stage = "pack"
+            record = _record(entry, data)
+        except Exception as error:  # one image's failure, not the run's
+            return Failure(entry.line, entry.index, entry.path, stage, reason_of(error))
+        if doubt:
+            record = Doubtful(record)
+            record.doubt = doubt
+        return record
+
+    def _doubt(self, data: bytes) -> str:
+        """What is wrong with a file that is packed all the same."""
+        from ...images import imagefile
+
+        try:
+            if self.pass_through:
+                imagefile.check_readable_by_mxnet(data)
+            else:
+                imagefile.check_whole(data)
+        except Exception as error:  # the file is so damaged that the check breaks; whether it is packed OpenCV decides
+            return reason_of(error)
+        return ""
+
+    def _decode(self, path: str, data: bytes) -> np.ndarray:
+        import cv2
+        import numpy as np
+
+        from ...images.imagefile import describe
+
+        if not data:
+            raise ImageError("the file is empty")
+        # OpenCV crashes on a name that is not UTF-8.
+        image = cv2.imread(path, self._color) if _is_utf8(path) else cv2.imdecode(np.frombuffer(data, np.uint8), self._color)
+        if image is None:
+            raise ImageError(f"OpenCV cannot decode it: {describe(data)}, damaged or of a kind it does not know")
+        return image
+
+    def _shape(self, image: np.ndarray) -> np.ndarray:
+        """Cut out the square in the middle, then give the shorter side its length."""
+        import cv2
+
+        if self._center_crop:
+            height, width = image.shape[:2]
+            side = min(height, width)
+            top, left = (height - side) // 2, (width - side) // 2
+            image = image[top : top + side, left : left + side]
+        if self._resize:
+            height, width = image.shape[:2]
+            short = min(height, width)
+            size = width * self._resize // short, height * self._resize // short
+            if max(size) > 2**31 - 1:
+                raise ImageError(f"--resize {self._resize} would make it {size[0]} x {size[1]}")
+            image = cv2.resize(image, size)
+        return image
+
+    def _encode(self, image: np.ndarray) -> bytes:
+        import cv2
+
+        parameter = cv2.IMWRITE_PNG_COMPRESSION if self._encoding == ".png" else cv2.IMWRITE_JPEG_QUALITY
+        done, encoded = cv2.imencode(self._encoding, image, [parameter, self._quality])
+        if not done:
+            raise ImageError(f"OpenCV cannot encode shape {image.shape} as {self._encoding}")
+        return encoded.tobytes()
+
+
+def _record(entry: ListEntry, data: bytes) -> bytes:
+    header = pack_header(entry.index, [as_stored(label) for label in entry.labels])
+    why = why_too_large(len(header) + len(data))
+    if why is not None:
+        raise ImageError(why)
+    return header + data
+
+
+def _is_utf8(path: str) -> bool:
+    try:
+        return path.encode("utf-8") == os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
