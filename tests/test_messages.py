@@ -23,6 +23,7 @@ from test_cli_common import call
 import mxnet_im2rec
 from mxnet_im2rec.cli import wording
 from mxnet_im2rec.cli.main import cli
+from mxnet_im2rec.cli.transforms_options import load_transforms
 from mxnet_im2rec.text import Text
 
 PACKAGE = Path(mxnet_im2rec.__file__).parent
@@ -140,6 +141,10 @@ def made(tmp_path_factory):
     mxnet_im2rec.im2rec(str(folder / "gone.lst"), str(folder / "gone"), root=images, num_workers=0, error_limit=1)
     whole = (folder / "good.rec").read_bytes()
     (folder / "odd.rec").write_bytes(whole)
+    (folder / "late.lst").write_text("".join(f"{number}\t1\t{number}.png\n" for number in range(5)))
+    with pytest.raises(mxnet_im2rec.ErrorLimitExceeded):  # at the last entry; what was secured before it stays
+        mxnet_im2rec.im2rec(str(folder / "late.lst"), str(folder / "late"), batch_size=2, root=images, num_workers=0)
+    (folder / "mine.py").write_text("import threading\n\nlock = threading.Lock().acquire\n")
     second = int((folder / "good.idx").read_text().split()[3])  # where the second record begins
     (folder / "cut.rec").write_bytes(whole[:second] + b"oops" + whole[second + 4 :])
     (folder / "odd.idx").write_text("what\n")
@@ -200,6 +205,18 @@ CASES = {  # what Python calls, what one types, and what each of them says, with
         f"pack gone.lst gone --only gone.failures.tsv {AT}",
         "only is the table|give another output_path|mxnet_im2rec.concatenate()",
         "--only is the table|give another OUTPUT|im2rec merge REC... OUTPUT",
+    ),
+    "other settings than before": (
+        f"im2rec('late.lst', 'late', batch_size=2, resume=True, max_pixels=9999, {IN})",
+        f"pack late.lst late --batch-size 2 --resume --max-pixels 9999 {AT}",
+        "max_pixels was |without resume",
+        "--max-pixels was |without --resume",
+    ),
+    "transforms that cannot travel": (
+        "im2rec('good.lst', 'x', load_transforms('mine.py:lock'), mp_context='spawn', num_workers=1, root='images')",
+        "pack good.lst x --transforms mine.py:lock --start-method spawn --workers 1 --root images",
+        "transformations cannot be sent|num_workers=0, or mp_context='fork' where",
+        "--transforms cannot be sent|--workers 0, or --start-method fork where",
     ),
     "a list that is there": (
         "make_list('images', 'good')",
@@ -340,7 +357,7 @@ def said_by_python(code, caplog):
     """What the call says, in its error, its report, and its log."""
     with caplog.at_level(logging.INFO, "mxnet_im2rec"):
         try:
-            message = str(eval(code, vars(mxnet_im2rec)))
+            message = str(eval(code, {**vars(mxnet_im2rec), "load_transforms": load_transforms}))
         except Exception as error:
             message = str(error)
     return "\n".join([message, *caplog.messages])
