@@ -234,7 +234,7 @@ class ResumeError(Im2RecError, ValueError):
 
 
 class ListChangedError(Im2RecError, ValueError):
-    """The list file changed while it was read, so that no one can tell what the dataset would hold; none was made."""
+    """The list file changed while it was read. What the dataset would hold is uncertain, so none was made."""
 
 
 class OutputError(Im2RecError, OSError):

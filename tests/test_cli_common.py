@@ -440,8 +440,8 @@ def test_quiet_before_and_after_the_command_gives_the_result_alone(packed, args)
     assert result.stderr == ""
 
 
-@pytest.mark.parametrize(("options", "told"), [([], ["warning: two"]), (["-v"], ["info: one", "warning: two"]), (["-q"], [])])
-def test_what_the_library_logs(packed, monkeypatch, options, told):
+@pytest.mark.parametrize(("options", "lines"), [([], ["warning: two"]), (["-v"], ["info: one", "warning: two"]), (["-q"], [])])
+def test_what_the_library_logs(packed, monkeypatch, options, lines):
     def log_and_give(*args):
         logging.getLogger("mxnet_im2rec").info("one")
         logging.getLogger("mxnet_im2rec").warning("two")
@@ -449,7 +449,7 @@ def test_what_the_library_logs(packed, monkeypatch, options, told):
 
     monkeypatch.setattr("mxnet_im2rec.tools.summary.summarize", log_and_give)
     result = call("info", packed, *options)
-    assert result.stderr.splitlines() == told
+    assert result.stderr.splitlines() == lines
     assert result.stdout == "three\n"
     assert not logging.getLogger("mxnet_im2rec").handlers
 

@@ -70,8 +70,8 @@ def test_list_as_json(tree):
 
 def test_list_counts_as_it_walks(tree, monkeypatch):
     monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
-    told = call("list", tree, tree.parent / "x").stderr.splitlines()
-    assert told == [f"{tree}: {count} images" for count in range(1, 6)]
+    lines = call("list", tree, tree.parent / "x").stderr.splitlines()
+    assert lines == [f"{tree}: {count} images" for count in range(1, 6)]
     assert call("list", "-q", tree, tree.parent / "y").stderr == ""
 
 
@@ -182,10 +182,10 @@ def test_check_as_json_has_the_findings(photos, tmp_path):
     assert [(each["line"], each["severity"]) for each in found["findings"] if each["line"]] == [(2, "error")]
 
 
-def test_check_tells_its_progress(photos, monkeypatch):
+def test_check_shows_its_progress(photos, monkeypatch):
     monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
-    told = call("check", photos / "images.lst").stderr.splitlines()
-    assert told[-1].endswith("images.lst: 20 of 20 entries")
+    lines = call("check", photos / "images.lst").stderr.splitlines()
+    assert lines[-1].endswith("images.lst: 20 of 20 entries")
 
 
 def test_list_check_pack_as_a_shell_calls_them(tree):

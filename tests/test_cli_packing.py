@@ -275,7 +275,7 @@ def test_paths_that_make_no_sense(folder, paths, said):
     assert [path.name for path in folder.rglob("*.rec")] == []
 
 
-def test_a_folder_as_output_is_told(folder):
+def test_a_folder_as_output_is_reported(folder):
     (folder / "packed").mkdir()
     result = call("pack", "photos.lst", "packed", "--resize", "32", "--workers", "0")
     assert result.stderr == "note: OUTPUT is a folder: writing packed/photos.rec\n"
@@ -299,7 +299,7 @@ def test_no_more_workers_than_the_machine_bears(monkeypatch, cpus):
                 assert describe_error(raised.value) == said
 
 
-def test_failures_are_told_in_terms_of_the_command_line(folder):
+def test_failures_are_reported_in_terms_of_the_command_line(folder):
     (folder / "picture.webp").write_bytes(b"RIFF\x1a\0\0\0WEBPVP8L" + bytes(14))
     write(folder / "webp.lst", "0\t1\tpicture.webp", *read("photos.lst")[1:])
     args = ["pack", "webp.lst", "out", "--pass-through", "--error-limit", "1"]
@@ -347,7 +347,7 @@ def test_a_failure_above_the_limit_ends_it_with_the_line_and_what_to_do(folder):
     assert call("pack", "bad.lst", "out", "-q", code=1).stderr.splitlines()[0] == first
 
 
-def test_failures_within_the_limit_are_told_and_exit_1(folder):
+def test_failures_within_the_limit_are_reported_and_exit_1(folder):
     result = call("pack", "bad.lst", "out", "--error-limit", "2", code=1)
     assert [line.split(":")[1] for line in result.stderr.splitlines()] == ["2", "3"]
     assert "2 entries failed and are left out" in result.stdout
@@ -447,7 +447,7 @@ def test_merge_puts_datasets_one_behind_the_other(parts):
     assert (parts / "all.rec").read_bytes() == (parts / "one.rec").read_bytes() + (parts / "two.rec").read_bytes()
 
 
-def test_merge_overwrites_only_when_told(parts):
+def test_merge_overwrites_only_on_demand(parts):
     before = (parts / "two.rec").read_bytes()
     assert "--overwrite" in call("merge", "one.rec", "two.rec", code=2).stderr
     assert (parts / "two.rec").read_bytes() == before

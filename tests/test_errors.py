@@ -233,5 +233,5 @@ def test_a_report_survives_pickling():
         (5000 * 1024**4, "5,000.0 TiB"),
     ],
 )
-def test_bytes_are_told_in_binary_units(count, text):
+def test_bytes_are_reported_in_binary_units(count, text):
     assert format_bytes(count) == text

@@ -318,7 +318,7 @@ def indices(rec_path):
 
 
 @pytest.mark.parametrize("threads", ["1", "2"])
-def test_bad_images_and_lines_are_left_out_and_told(tmp_path, capfd, threads):
+def test_bad_images_and_lines_are_left_out_and_reported(tmp_path, capfd, threads):
     prepare(tmp_path, ["camera.png", "missing.png", "text.jpg", "empty.jpg", "folder", "flat.png", "rocket.jpg"])
     (tmp_path / "text.jpg").write_text("no image")
     (tmp_path / "empty.jpg").write_text("")
@@ -443,7 +443,7 @@ def test_wrong_calls(tmp_path, monkeypatch, capsys, argv, words):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_a_list_cannot_hold_is_told(tmp_path, capsys):
+def test_what_a_list_cannot_hold_is_reported(tmp_path, capsys):
     for name in ("tab\there.jpg", " blank.jpg", "fine.jpg"):
         shutil.copy(SKIMAGE / "rocket.jpg", tmp_path / name)
     assert legacy.main(["--list", str(tmp_path / "d"), str(tmp_path)]) == 1
@@ -452,14 +452,14 @@ def test_what_a_list_cannot_hold_is_told(tmp_path, capsys):
     assert len((tmp_path / "d.lst").read_text().splitlines()) == 3
 
 
-def test_images_that_rounding_leaves_out_are_told(tmp_path, capsys):
+def test_images_that_rounding_leaves_out_are_counted(tmp_path, capsys):
     for number in range(10):
         (tmp_path / f"{number}.jpg").write_text("")
     assert legacy.main(["--list", "--train-ratio", ".75", "--test-ratio", ".25", str(tmp_path / "d"), str(tmp_path)]) == 0
     assert "1 image of 10 in none of the lists" in capsys.readouterr().err
 
 
-def test_a_folder_that_cannot_be_read_is_told(root, tmp_path, monkeypatch, capsys):
+def test_a_folder_that_cannot_be_read_is_reported(root, tmp_path, monkeypatch, capsys):
     scandir = os.scandir
 
     def refuse(path):
@@ -493,7 +493,7 @@ def test_a_list_in_utf8_whatever_the_locale_and_with_a_bom(tmp_path):
     assert (code, indices(tmp_path / "d.rec")) == (0, [0]), err
 
 
-def test_a_label_that_loses_digits_is_told_once(tmp_path, capsys):
+def test_a_label_that_loses_digits_is_reported_once(tmp_path, capsys):
     prepare(tmp_path, ["camera.png"] * 3, lambda index: [16777217 + 2 * index])
     assert legacy.main(["--pass-through", str(tmp_path / "d"), str(tmp_path)]) == 0
     said = capsys.readouterr().err
@@ -742,9 +742,9 @@ def test_memory_that_is_used_up_is_one_line(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("asked", "taken", "told"), [("100000", 64, True), ("65", 64, True), ("64", 64, False), ("-1", -1, False)]
+    ("asked", "taken", "is_said"), [("100000", 64, True), ("65", 64, True), ("64", 64, False), ("-1", -1, False)]
 )
-def test_no_more_workers_than_the_machine_bears(tmp_path, monkeypatch, capsys, asked, taken, told):
+def test_no_more_workers_than_the_machine_bears(tmp_path, monkeypatch, capsys, asked, taken, is_said):
     """Starts none of them: so many take the machine down."""
     seen = []
     prepare(tmp_path, ["camera.png"])
@@ -753,4 +753,4 @@ def test_no_more_workers_than_the_machine_bears(tmp_path, monkeypatch, capsys, a
     assert legacy.main(["--num-thread", asked, str(tmp_path / "d"), str(tmp_path)]) == 0
     assert seen == [taken]
     said = f"im2rec.py: --num-thread {asked} is more than this machine bears: taking 64, the result is the same\n"
-    assert capsys.readouterr().err == (said if told else "")
+    assert capsys.readouterr().err == (said if is_said else "")

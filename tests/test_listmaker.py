@@ -132,7 +132,7 @@ def test_what_mxnets_tool_loses_by_rounding_is_here(tmp_path):
     ]
 
 
-def test_the_report_tells_all(tree, tmp_path):
+def test_the_report_says_everything(tree, tmp_path):
     report = make_list(tree, tmp_path / "out")
     assert report.root == str(tree)
     assert report.lists == ((str(tmp_path / "out.lst"), 8),)
@@ -358,7 +358,7 @@ def test_extensions_in_every_spelling(tmp_path):
     assert dict(report.skipped) == {".txt": 1, "hidden": 1, "no extension": 2}
 
 
-def test_a_flat_list_tells_of_the_folders_that_it_passed_over(tree, tmp_path):
+def test_a_flat_list_counts_the_folders_that_it_passed_over(tree, tmp_path):
     report = make_list(tree, tmp_path / "out", recursive=False)
     assert report.classes == ((0, ".", 2),)
     assert dict(report.skipped) == {"folder": 4, "no extension": 1}
@@ -369,7 +369,7 @@ def test_a_flat_list_tells_of_the_folders_that_it_passed_over(tree, tmp_path):
 @pytest.mark.parametrize(
     "name", ["a\tb.jpg", "a\nb.jpg", "a\rb.jpg", " a.jpg", "\u3000a.jpg", os.fsdecode(b"a\xff.jpg")], ids=ascii
 )
-def test_a_name_that_no_list_can_carry_is_left_out_and_told(tmp_path, name):
+def test_a_name_that_no_list_can_carry_is_left_out_and_reported(tmp_path, name):
     root = plant(tmp_path / "photos", name, "good.jpg")
     report = make_list(root, tmp_path / "out")
     assert [entry.path for entry in entries_of(report)] == ["good.jpg"]
@@ -423,7 +423,7 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
     assert reasons["circle.jpg"].startswith("it cannot be followed")
 
 
-def test_a_folder_that_may_not_be_read_is_left_out_and_told(tmp_path, monkeypatch):
+def test_a_folder_that_may_not_be_read_is_left_out_and_reported(tmp_path, monkeypatch):
     root = plant(tmp_path / "photos", "a/1.jpg", "locked/2.jpg")
     scandir = os.scandir
 
@@ -464,7 +464,7 @@ def test_a_disk_that_fails_ends_the_call(tmp_path, monkeypatch):
         (("a\tb.jpg",), r"1 left out, the first: 'a\\tb.jpg': its name"),
     ],
 )
-def test_a_tree_without_images_is_an_error_that_tells_what_is_there(tmp_path, names, message):
+def test_a_tree_without_images_is_an_error_that_says_what_is_there(tmp_path, names, message):
     root = tmp_path / "photos"
     root.mkdir()
     plant(root, *names)

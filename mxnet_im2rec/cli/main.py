@@ -30,7 +30,7 @@ def cli() -> None:
       im2rec pack photos.lst photos_rec --root photos --resize 224
       im2rec view photos_rec.rec photos_rec.png           a look at what was packed
 
-    `im2rec COMMAND --help` tells all about a command.
+    `im2rec COMMAND --help` says everything about a command.
 
     \b
     Exit code: 0 if all is well, 1 if something is wrong with the data, 2 if the call was wrong;

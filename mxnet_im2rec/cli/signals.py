@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""Signals that end a command: they raise, so that everything is cleared up first. For all commands alike."""
+"""Signals that end a command: they raise an exception, so that everything is cleared up first. The same for every command."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def as_raised(signum: int) -> BaseException:
 
 
 def leave_signals(code: Any) -> None:
-    """Have signals raise nothing any more: all is cleared up, and what is left is Python's and MXNet's own end."""
+    """Have signals raise nothing any more: everything is cleared up, and only Python's and MXNet's own end is left."""
     for each in _SIGNALS:
         if signal.getsignal(each) not in (signal.SIG_IGN, None):
             signal.signal(each, signal.SIG_IGN if isinstance(code, int) and code > 128 else signal.SIG_DFL)
@@ -40,7 +40,10 @@ def leave_signals(code: Any) -> None:
 
 @contextmanager
 def signals_raise() -> Iterator[List[int]]:
-    """Let SIGINT, SIGTERM and SIGHUP raise, so that everything is cleared up before the process ends; gives those received."""
+    """Let SIGINT, SIGTERM and SIGHUP raise, so that everything is cleared up before the process ends.
+
+    Gives a list that those which were received come into.
+    """
     received: List[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield received
@@ -58,7 +61,7 @@ def signals_raise() -> Iterator[List[int]]:
             raise as_raised(signum)
 
     def stop_after_all(unraisable: Any) -> None:
-        """Python swallows what is raised while it runs a finalizer or a callback: send the signal again, from outside of it."""
+        """Python swallows what is raised in a finalizer or a callback: send the signal again, when that is over."""
         nonlocal last
         if not issubclass(unraisable.exc_type, (KeyboardInterrupt, Interrupted)) or os.getpid() != process:
             hook_before(unraisable)
@@ -88,7 +91,7 @@ def signals_raise() -> Iterator[List[int]]:
 
 @contextmanager
 def insisting(received: List[int]) -> Iterator[None]:
-    """Raise a signal that was received in the place of another error, which something on its way has made of it."""
+    """Raise the signal that was received, where something has caught it and raised another error in its place."""
     try:
         yield
     except BaseException as error:
