@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages name arguments and functions as the surface has them: Python its arguments, the command line its options.
 
-First over the source of every room: no message has a name as plain text, and every name has its option. Then over calls that fail,
-each made on both surfaces.
+First over the source of every room: no message has a name as plain text, and every name has its option. Then over calls that
+fail, each made on both surfaces.
 """
 
 import ast
@@ -103,7 +103,7 @@ def texts_named_in(statements):
 
 
 def test_no_message_loses_its_parts_in_an_f_string(trees):
-    """As far as the source shows it: what is made in the braces, or has a name to which the function or the module gives a Text."""
+    """As far as the source shows it: what is made in the braces, or what the function or the module calls by a name of a Text."""
     found = set()
     for path, tree in trees.items():
         of_module = texts_named_in(tree.body)
