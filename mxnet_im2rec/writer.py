@@ -275,6 +275,11 @@ class RecordWriter:
                         f"{stream.name!r} holds {found:,} bytes, {size:,} were secured; it was changed since. "
                         f"Begin anew, without resume"
                     )
+            if kept.idx_bytes and os.pread(idx.fileno(), 1, kept.idx_bytes - 1) != b"\n":
+                raise ResumeError(
+                    f"{idx.name!r} was secured up to byte {kept.idx_bytes:,} by its journal, where no line ends. "
+                    f"Begin anew, without resume"
+                )
             for stream, size in ((rec, kept.rec_bytes), (idx, kept.idx_bytes)):
                 os.ftruncate(stream.fileno(), size)
             idx.seek(0, os.SEEK_END)
