@@ -17,9 +17,11 @@ from typing import Any, Iterator, List, Optional, Tuple, Union, overload
 import numpy as np
 
 from .errors import ImageError, RecordFormatError
-from .filebuffer import FileBuffer
+from .filebuffer import FileBuffer, read_lines
 from .framing import MAGIC_BYTES, read_frame, read_record
 from .header import MAX_INDEX, Header, unpack_header
+
+LONGEST_INDEX_LINE = 100  # bytes: two numbers of 20 digits, a tab, and some blanks
 
 
 @dataclass(frozen=True)
@@ -400,15 +402,13 @@ def read_index(idx_path: str) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     RecordFormatError
         If a line is something else.
     """
-    keys: List[int] = []
-    offsets: List[int] = []
-    lines: List[int] = []
+    keys, offsets, lines = array("Q"), array("q"), array("q")
     with open(idx_path, "rb") as stream:
-        for number, line in enumerate(stream, 1):
+        for number, line in read_lines(stream, LONGEST_INDEX_LINE):
             words = line.split()
-            if not words:
+            if not words and len(line) <= LONGEST_INDEX_LINE:
                 continue
-            if len(words) != 2 or not (words[0].isdigit() and words[1].isdigit()) or len(line) > 100:
+            if len(words) != 2 or not (words[0].isdigit() and words[1].isdigit()) or len(line) > LONGEST_INDEX_LINE:
                 raise _unreadable(idx_path, number, "a key, a tab and an offset", line)
             key, offset = int(words[0]), int(words[1])
             if key > MAX_INDEX or offset >= 2**63:
