@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import IO, Any, AnyStr, Iterator, Tuple
+from typing import IO, Any, AnyStr, Iterator, NamedTuple, Tuple
 
 _SMALLEST_WINDOW, _LARGEST_WINDOW = 1 << 12, 1 << 18  # bytes; the largest one fits into a processor's cache
 _PAGE = 1 << 12  # bytes: what the system reads from a disk is a multiple of it
@@ -48,6 +48,19 @@ class UnreadableError(OSError):
     reason: str
 
 
+class _Identity(NamedTuple):
+    """What tells a file from another, and from itself before it was written to."""
+
+    device: int
+    inode: int
+    size: int
+    modified: int
+
+
+def _identity(found: os.stat_result) -> _Identity:
+    return _Identity(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
 class FileBuffer:
     """A file, read-only, from which slices are taken.
 
@@ -76,13 +89,22 @@ class FileBuffer:
     def __init__(self, path: str) -> None:
         self.path = path
         with open(path, "rb", buffering=0) as stream:
-            self._size = os.fstat(stream.fileno()).st_size
             self._descriptor = os.dup(stream.fileno())
+        self._identity = _identity(os.fstat(self._descriptor))
+        self._size = self._identity.size
         self._window: Tuple[int, memoryview] = (0, memoryview(b""))
 
     def fileno(self) -> int:
         """The descriptor of the open file."""
         return self._descriptor
+
+    def has_changed(self) -> bool:
+        """Whether the file was written to since it was opened, or its path is now another file's, or no one's."""
+        try:
+            now = [os.fstat(self._descriptor), os.stat(self.path)]
+        except FileNotFoundError:
+            return True
+        return any(_identity(each) != self._identity for each in now)
 
     def __len__(self) -> int:
         """The size of the file when it was opened."""

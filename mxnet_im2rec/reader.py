@@ -321,6 +321,14 @@ class RecordFile:
         place = int(np.searchsorted(self._keys, np.uint64(index), side="right", sorter=by_key)) - 1
         return None if place < 0 or int(self._keys[by_key[place]]) != index else int(by_key[place])
 
+    def fileno(self) -> int:
+        """The descriptor of the open .rec."""
+        return self._buffer.fileno()
+
+    def has_changed(self) -> bool:
+        """Whether the .rec was written to since it was opened, or its path is now another file's, or no one's."""
+        return self._buffer.has_changed()
+
     def close(self) -> None:
         """Close the file; records that were read keep their content."""
         self._is_closed = True
@@ -363,8 +371,11 @@ def read_header(buffer: FileBuffer, offset: int, path: str) -> Tuple[Header, int
         payload, following = read_record(buffer, offset, path)
         return _unpack(payload, offset, path), len(payload), following
     start = offset + 8
-    flag = int.from_bytes(buffer[start : min(end, start + 4)], "little")
-    return _unpack(buffer[start : min(end, start + 24 + 4 * flag)], offset, path), end - start, following
+    begin = buffer[start : min(end, start + 24)]
+    flag = int.from_bytes(begin[:4], "little")
+    if flag:  # the labels are behind it
+        begin = buffer[start : min(end, start + 24 + 4 * flag)]
+    return _unpack(begin, offset, path), end - start, following
 
 
 def _unpack(payload: Union[bytes, memoryview], offset: int, path: str) -> Header:

@@ -16,7 +16,7 @@ import logging
 import os
 import sys
 from contextlib import suppress
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Type
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Type, Union
 
 from .errors import OutputError, ResumeError
 from .framing import frame
@@ -253,8 +253,10 @@ class RecordWriter:
             raise self._error("write", error) from error
         self.num_records += 1
 
-    def copy(self, rec_path: str, start: int, end: int, keys: Iterable[Tuple[int, int]]) -> None:
+    def copy(self, rec_path: Union[str, int], start: int, end: int, keys: Iterable[Tuple[int, int]]) -> None:
         """Append records of another .rec as they are; ``keys`` are their indices with their offsets there.
+
+        The .rec is a path, or a descriptor, which is closed.
 
         Not for a writer that goes through MXNet.
         """
