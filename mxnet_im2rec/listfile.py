@@ -16,6 +16,7 @@ import warnings
 from typing import BinaryIO, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from .errors import ListLineError
+from .filebuffer import read_lines
 from .header import MAX_INDEX, as_float32
 from .report import Failure
 
@@ -55,6 +56,8 @@ Entries = Iterator[Union[ListEntry, Failure]]
 _INTEGER = re.compile(r"[0-9]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _TOKEN = re.compile(r"\s*(\S+)")
+LONGEST_LINE = 1 << 20  # bytes: about 100,000 labels
+TOO_LONG = f"the line has more than {LONGEST_LINE:,} bytes, which is no entry; are its line ends missing?"
 _BOM = b"\xef\xbb\xbf"
 _NOT_IN_A_PATH = re.compile("[\t\n\r\ud800-\udfff]")
 _NAMES = {"\t": "a tab", "\n": "a line feed", "\r": "a carriage return"}
@@ -230,7 +233,8 @@ def read_list(list_file: Union[str, os.PathLike, Iterable[ListEntry]], pack_labe
     Parameters
     ----------
     list_file : str, os.PathLike or iterable of ListEntry
-        A .lst file in UTF-8, with or without BOM; blank lines and lines that start with ``#`` are passed over.
+        A .lst file in UTF-8, with or without BOM; blank lines and lines that start with ``#`` are passed over. A line has at most
+        1 MiB.
     pack_labels : bool
         Whether every label counts; False keeps the first alone.
     warn : bool
@@ -253,18 +257,22 @@ def read_list(list_file: Union[str, os.PathLike, Iterable[ListEntry]], pack_labe
         yield from _check_stream(_take_entries(list_file), pack_labels, warn)
 
 
-def _lines(stream: BinaryIO) -> Iterator[Tuple[int, bytes]]:
-    """The lines that stand for an entry, with their numbers."""
-    for number, raw in enumerate(stream, 1):
+def _lines(stream: BinaryIO) -> Iterator[Tuple[int, Optional[bytes]]]:
+    """The lines that stand for an entry, with their numbers; None in the place of one that is too long."""
+    for number, raw in read_lines(stream, LONGEST_LINE):
+        is_long = len(raw) > LONGEST_LINE
         if number == 1 and raw.startswith(_BOM):
             raw = raw[len(_BOM) :]
         raw = raw.strip()
-        if raw and not raw.startswith(b"#"):
-            yield number, raw
+        if (raw or is_long) and not raw.startswith(b"#"):
+            yield number, None if is_long else raw
 
 
 def _parse_stream(stream: BinaryIO) -> Entries:
     for number, raw in _lines(stream):
+        if raw is None:
+            yield Failure(number, None, None, "list", TOO_LONG)
+            continue
         try:
             yield parse_line(raw.decode("utf-8"), number)
         except UnicodeDecodeError as error:

@@ -16,7 +16,7 @@ import logging
 import os
 import sys
 from contextlib import ExitStack, suppress
-from typing import Any, BinaryIO, Callable, Dict, Iterable, List, Optional, Sequence, TextIO, Tuple, Type
+from typing import Any, BinaryIO, Callable, Dict, Iterable, List, Optional, Sequence, TextIO, Tuple, Type, Union
 
 from .errors import OutputError, ResumeError
 from .framing import frame, framed_size
@@ -323,8 +323,10 @@ class RecordWriter:
                 f"another process has written to the file, or the disk has failed. Run it again"
             )
 
-    def copy(self, rec_path: str, start: int, end: int, keys: Iterable[Tuple[int, int]]) -> None:
+    def copy(self, rec_path: Union[str, int], start: int, end: int, keys: Iterable[Tuple[int, int]]) -> None:
         """Append records of another .rec as they are; ``keys`` are their indices with their offsets there.
+
+        The .rec is a path, or a descriptor, which is closed.
 
         Not for a writer that goes through MXNet.
         """

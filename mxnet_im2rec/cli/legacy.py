@@ -434,12 +434,16 @@ def _as_stored(label: float) -> float:
 
 def _read_list(path: str, pack_label: bool, remarks: _Remarks) -> Iterator[Union[ListEntry, Failure]]:
     """The entries, and a Failure for each line that is none."""
-    from ..listfile import ListEntry
+    from ..filebuffer import read_lines
+    from ..listfile import LONGEST_LINE, TOO_LONG, ListEntry
     from ..report import Failure
 
     bom = b"\xef\xbb\xbf".decode(**_AS_FILE_NAMES)
     with open(path, **_AS_FILE_NAMES) as stream:
-        for number, line in enumerate(stream, 1):
+        for number, line in read_lines(stream, LONGEST_LINE):
+            if len(line) > LONGEST_LINE:
+                yield Failure(number, None, None, "list", TOO_LONG)
+                continue
             if number == 1 and line.startswith(bom):
                 line = line[len(bom) :]
             text = line.strip()
