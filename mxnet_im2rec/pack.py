@@ -406,7 +406,7 @@ def _open_pool(
 ) -> Union[SerialPool, ThreadPool, ProcessPool]:
     if num_workers == 0:
         packer.keeps_error = True
-        return SerialPool(InProcess(packer))
+        return SerialPool(InProcess(packer) if packer.is_random else packer)
     if packer.pass_through:
         return ThreadPool(packer, num_workers)
     context = mp_context
