@@ -20,9 +20,10 @@ from .filebuffer import FileBuffer, UnreadableError
 from .framing import MAGIC_BYTES, find_magic, find_record, read_frames, read_record
 from .header import unpack_header
 from .journal import Journal
+from .publish import fsync_folder
 from .reader import Record, RecordFile, damaged_rec, idx_beside, scan
 from .report import format_bytes
-from .writer import RecordWriter, _fsync_folder
+from .writer import RecordWriter
 
 _Path = Union[str, os.PathLike]
 
@@ -89,7 +90,7 @@ def build_index(rec_path: _Path, idx_path: Optional[_Path] = None) -> str:
                 what = f"{rec_path!r} was changed, or replaced by another file, while it was read"
                 raise OutputError(f"{what}; {idx_path!r} is as it was, call build_index() again")
             os.replace(partial, idx_path)
-            _fsync_folder(idx_path)
+            fsync_folder(idx_path)
         except RecordFormatError as error:
             raise damaged_rec(error) from None
         finally:
