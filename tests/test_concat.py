@@ -21,6 +21,9 @@ from mxnet_im2rec import (
 )
 from mxnet_im2rec.dataset import writer
 from mxnet_im2rec.dataset.failures import read_failures, write_failures
+from mxnet_im2rec.dataset.writer import RecordWriter
+from mxnet_im2rec.recordio.header import pack_header
+from mxnet_im2rec.tools import repair
 
 
 @pytest.fixture
@@ -273,3 +276,125 @@ def test_a_wrong_timeout(tmp_path, timeout):
     write_list(tmp_path / "images.lst", PHOTOS)
     with pytest.raises((TypeError, ValueError), match="timeout must be"):
         im2rec(tmp_path / "images.lst", tmp_path / "out", timeout=timeout)
+
+
+# What changes meanwhile
+
+
+def republish(folder, name, indices):
+    """Put another dataset in the place of one, as a run does."""
+    with RecordWriter(str(folder / f"{name}.rec"), str(folder / f"{name}.idx"), through_mxnet=False) as writer:
+        for index in indices:
+            writer.write(index, pack_header(index, [1.0]) + b"other bytes" * (index % 7))
+
+
+def interfere(monkeypatch, target, name, what):
+    """Do something once, in the moment in which a function is called."""
+    function = getattr(target, name)
+    calls = []
+
+    def wrapped(*arguments):
+        calls.append(arguments)
+        if len(calls) == 1:
+            what()
+        return function(*arguments)
+
+    monkeypatch.setattr(target, name, wrapped)
+    return calls
+
+
+def write_over(path):
+    """Change a file in its place, with its size."""
+    with open(path, "r+b") as stream:
+        stream.seek(12)  # in the label
+        stream.write(b"\xff")
+    found = os.stat(path)
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns + 1))
+
+
+@pytest.mark.parametrize("change", ["published anew", "removed", "written over", "cut off"])
+@pytest.mark.parametrize("output", ["out", "a"])
+def test_an_input_that_changes_before_it_is_copied_is_named(tmp_path, monkeypatch, change, output):
+    republish(tmp_path, "a", range(5))
+    republish(tmp_path, "b", range(5, 9))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    rec = tmp_path / "b.rec"
+    changes = {
+        "published anew": lambda: republish(tmp_path, "b", range(20, 29)),
+        "removed": rec.unlink,
+        "written over": lambda: write_over(rec),
+        "cut off": lambda: os.truncate(rec, 8),
+    }
+    calls = interfere(monkeypatch, RecordWriter, "copy", changes[change])
+    with pytest.raises(OutputError, match=r"b\.rec' was changed, or replaced by another file, while it was copied"):
+        concatenate([tmp_path / "a.rec", rec], tmp_path / output)
+    assert calls
+    after = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.stem != "b"}
+    assert after == {name: data for name, data in before.items() if not name.startswith("b.")}
+
+
+def test_build_index_of_a_rec_that_changes_meanwhile(tmp_path, monkeypatch):
+    republish(tmp_path, "a", range(5))
+    for change in (lambda: write_over(tmp_path / "a.rec"), (tmp_path / "a.rec").unlink):
+        idx = (tmp_path / "a.idx").read_bytes()
+        with monkeypatch.context() as patch:
+            interfere(patch, repair, "scan", change)
+            with pytest.raises(OutputError, match=r"a\.rec' was changed, or replaced .*a\.idx' is as it was, call build_index"):
+                build_index(tmp_path / "a.rec")
+        assert (tmp_path / "a.idx").read_bytes() == idx
+        assert not list(tmp_path.glob("*.partial"))
+        republish(tmp_path, "a", range(5))
+
+
+def test_build_index_elsewhere_of_a_rec_that_is_published_meanwhile(tmp_path, monkeypatch):
+    republish(tmp_path, "a", range(5))
+    interfere(monkeypatch, repair, "scan", lambda: republish(tmp_path, "a", range(9)))
+    with pytest.raises(OutputError, match=r"a\.rec' was changed, or replaced"):
+        build_index(tmp_path / "a.rec", tmp_path / "other.idx")
+    assert sorted(os.listdir(tmp_path)) == ["a.idx", "a.rec"]
+
+
+def test_build_index_while_the_dataset_is_written(tmp_path, monkeypatch):
+    republish(tmp_path, "a", range(5))
+    idx = (tmp_path / "a.idx").read_bytes()
+    with RecordWriter(str(tmp_path / "a.rec"), str(tmp_path / "a.idx"), through_mxnet=False) as writer:
+        writer.write(7, pack_header(7, [1.0]))
+        with pytest.raises(OutputError, match=r"is writing '.*a\.rec' at this moment"):
+            build_index(tmp_path / "a.rec")
+        assert (tmp_path / "a.idx").read_bytes() == idx
+    refused = []
+
+    def publish():
+        try:
+            republish(tmp_path, "a", range(3))
+        except OutputError as error:
+            refused.append(str(error))
+
+    interfere(monkeypatch, repair, "scan", publish)
+    build_index(tmp_path / "a.rec")
+    assert len(refused) == 1 and "is writing" in refused[0]
+    assert (tmp_path / "a.idx").read_bytes() == b"7\t0\n" and sorted(os.listdir(tmp_path)) == ["a.idx", "a.rec"]
+
+
+def test_build_index_leaves_what_an_interrupted_run_has_left(tmp_path):
+    republish(tmp_path, "a", range(5))
+    with pytest.raises(KeyboardInterrupt), RecordWriter(
+        str(tmp_path / "a.rec"), str(tmp_path / "a.idx"), through_mxnet=False
+    ) as writer:
+        writer.write(7, pack_header(7, [1.0]))
+        writer.checkpoint(1, "", [])
+        raise KeyboardInterrupt
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert "a.rec.journal.partial" in before
+    build_index(tmp_path / "a.rec")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_build_index_is_on_the_disk_before_it_is_in_place(tmp_path, monkeypatch):
+    republish(tmp_path, "a", range(5))
+    done = []
+    for name in ("fsync", "replace"):
+        function = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *arguments, name=name, function=function: done.append(name) or function(*arguments))
+    build_index(tmp_path / "a.rec")
+    assert done == ["fsync", "replace", "fsync"]

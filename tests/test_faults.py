@@ -3,18 +3,23 @@
 """Workers killed, Ctrl-C, a parent killed, a full disk: the call ends soon, says why, and leaves nothing behind."""
 
 import ctypes
+import faulthandler
+import logging
 import os
 import resource
 import signal
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 
 import cv2
+import mxnet as mx
 import numpy as np
 import psutil
 import pytest
 from conftest import PHOTOS, write_list
-from helpers import children_left, start_script, wait_for
+from helpers import children_left, run_script, start_script, wait_for
 
 from mxnet_im2rec import ErrorLimitExceeded, OutputError, RecordFile, im2rec
 
@@ -108,10 +113,15 @@ def fill_memory():
         hoard.append(bytearray(64 << 20))
 
 
+def crash():
+    faulthandler.disable()  # the dump of a crash that is meant is none of the test's output
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
 BAD_TRANSFORMS = {
     "raises": (lambda: 1 / 0, "transform", "ZeroDivisionError"),
     "is killed": (lambda: os.kill(os.getpid(), signal.SIGKILL), "worker", "SIGKILL"),
-    "crashes": (lambda: os.kill(os.getpid(), signal.SIGSEGV), "worker", "SIGSEGV"),
+    "crashes": (crash, "worker", "SIGSEGV"),
     "leaves": (lambda: os._exit(0), "worker", "exit code 0"),
     "exits": (lambda: sys.exit(3), "transform", "SystemExit: 3"),
     "hangs": (hang, "worker", "no progress on it for 1 seconds"),
@@ -164,6 +174,118 @@ def test_a_worker_that_ends_by_exit_of_c_writes_nothing(folder, bad):
         assert [record.image()[0, 0, 0] for record in records] == [40 * number for number in good]
     assert report.num_bytes == os.path.getsize(report.rec_path)
     assert not children_left() and not partial_files(folder)
+
+
+class Leak:
+    """Keeps memory at every image, in a process that may only have so much more than it begins with."""
+
+    def __init__(self, how):
+        self._hoard, self._process, self._how = [], os.getpid(), how
+
+    def __call__(self, image):
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            with open("/proc/self/statm") as stream:
+                limit = int(stream.read().split()[0]) * resource.getpagesize() + (400 << 20)
+            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        self._hoard.append(self._how(60 << 20))
+        return image
+
+
+def ndarray(size):
+    array = mx.nd.zeros((size,), dtype="uint8")
+    array.wait_to_read()
+    return array
+
+
+@pytest.mark.parametrize("how", [bytearray, ndarray, lambda size: np.ones(size, np.uint8)])
+def test_a_transform_that_leaks_memory_costs_no_image(folder, how, caplog):
+    with caplog.at_level(logging.WARNING, "mxnet_im2rec"):
+        report = im2rec(folder / "images.lst", folder / "out", transformations=Leak(how), num_workers=2, error_limit=None)
+    assert report.failures == () and report.num_records == len(PHOTOS) * 20
+    assert "had no memory left" in caplog.text
+    assert not children_left()
+
+
+def test_a_transform_that_leaks_files_costs_no_image(folder, caplog):
+    def transform(image):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+        for _ in range(50):
+            os.dup(2)
+        return image
+
+    report = im2rec(folder / "images.lst", folder / "out", transformations=transform, num_workers=2, error_limit=None)
+    assert report.failures == () and report.num_records == len(PHOTOS) * 20
+    assert "or no files" in caplog.text
+
+
+FEW_FILES = """
+import resource
+from mxnet_im2rec import im2rec, Im2RecError, OutputError
+from mxnet.gluon.data.vision import transforms
+
+if __name__ == "__main__":
+    for limit in range(5, 26):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        try:
+            im2rec('images.lst', 'out', transforms.Resize(20), num_workers={workers}, progress=False, mp_context={method!r})
+        except Im2RecError as error:
+            assert 'ulimit -n' in str(error) or isinstance(error, OutputError), repr(error)
+            print('refused', flush=True)
+        except OSError as error:
+            assert 'images.lst' in str(error.filename), repr(error)  # the list itself cannot be opened
+        else:
+            print('done', flush=True)
+"""
+
+
+@pytest.mark.parametrize("method, workers", [("fork", 0), ("fork", 3), ("spawn", 2)])
+def test_few_files_give_an_error_that_says_what_to_do(folder, method, workers):
+    write_list(folder / "images.lst", PHOTOS)
+    code, out, err = run_script(FEW_FILES.format(workers=workers, method=method), folder)
+    assert code == 0, err
+    assert "refused" in out
+
+
+FORKED = """
+import os, pathlib, time
+import cv2, numpy
+import mxnet_im2rec.images.codec
+from mxnet_im2rec import im2rec
+
+mxnet_im2rec.images.codec._HANG_SECONDS = 0.5
+cv2.setNumThreads(4)
+cv2.GaussianBlur(numpy.zeros((3000, 3000, 3), numpy.uint8), (9, 9), 0)  # in threads
+tasks = [path / 'stat' for path in pathlib.Path('/proc/self/task').iterdir() if path.name != str(os.getpid())]
+while any(path.read_text().rpartition(')')[2].split()[0] != 'S' for path in tasks):  # until they sleep, to be woken in vain
+    time.sleep(0.01)
+child = os.fork()
+if not child:
+    im2rec('images.lst', 'out', num_workers=1, progress=False)
+    os._exit(0)
+print(child, flush=True)
+os.waitpid(child, 0)
+"""
+
+
+def test_a_process_in_which_opencv_hangs_says_why(folder):
+    process = start_script(FORKED, folder)
+    child = int(process.stdout.readline())
+    try:
+        line = process.stderr.readline()  # until then it is silent; pytest's time limit is the last resort
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        process.communicate(timeout=60)
+    assert f"this process, {child}, was forked after OpenCV's threads had run" in line
+    assert "cv2.setNumThreads(0)" in line and "'spawn'" in line
+
+
+def test_no_warning_and_no_thread_is_left_where_opencv_answers(folder, caplog, monkeypatch):
+    monkeypatch.setattr("mxnet_im2rec.images.codec._HANG_SECONDS", 60)
+    threads = threading.active_count()
+    im2rec(folder / "images.lst", folder / "out", num_workers=2)
+    assert threading.active_count() == threads and not caplog.text
 
 
 def test_a_transform_that_kills_every_worker_ends_the_run(folder):

@@ -444,7 +444,7 @@ def test_two_processes_agree(tmp_path):
     (tmp_path / "mine_too.py").write_text(MINE)
     script = tmp_path / "script.py"
     script.write_text(
-        "import mxnet_im2rec\nfrom mxnet_im2rec.fingerprint import describe, _Walk\n"
+        "import mxnet_im2rec\nfrom mxnet_im2rec.packing.fingerprint import describe, _Walk\n"
         "from mine_too import PARTS\n"
         "for part in PARTS:\n    print(describe(part))\n    print(_Walk().text(part))\n"
     )

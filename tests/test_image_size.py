@@ -134,7 +134,7 @@ def test_the_thumbnail_of_a_jpeg_does_not_count():
     assert image_size(data[:2] + app2 + data[2:]) == (HEIGHT, WIDTH)
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff", b"no image at all", b"P6 3 255", b"GIF89a\0\0\0\0", bytes(100)])
+@pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff", b"no image at all", b"P6 3", b"GIF89a\0\0\0\0", bytes(100)])
 def test_what_has_no_size(data):
     assert image_size(data) is None
 

@@ -150,9 +150,10 @@ def test_no_memory_is_taken(tmp_path):
     code = f"""
 import resource
 import numpy as np
-from mxnet_im2rec import ImageError, ListEntry, Record, images
-from mxnet_im2rec.report import Failure
-from mxnet_im2rec.worker import Packer
+from mxnet_im2rec import ImageError, ListEntry, Record
+from mxnet_im2rec.images import codec as images
+from mxnet_im2rec.values import Failure
+from mxnet_im2rec.transforms.pipeline import Packer
 packer = Packer(root=".", transformations=None, seed=0, color=1, encoding=".jpg", quality=95, pass_through=False,
                 fast_decode=False, max_pixels=1 << 28)
 size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize() + (300 << 20)
@@ -243,6 +244,9 @@ def test_avif_has_the_size_of_its_largest_image():
         b"#?RGBE\n" + b"#\n" * (1 << 20) + b"\n-Y 2 +X 3\n",
         b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0\0\0\x08free" * 20_000,
         b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(64),
+        b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\1free" + b"\xff" * 8 + bytes(64),
+        b"II+\0\x08\0\0\0" + b"\xff" * 8 + bytes(64),
+        b"II+\0\x08\0\0\0" + struct.pack("<QQHHQQ", 16, 1, 256, 4, 4, 1 << 63) + bytes(64),
         tiff(-30, 2, 9),
         tiff(30, 0, 9),
         b"II+\0\x08\0\0\0\x10\0\0\0\0\0\0\0" + b"\xff" * 8 + bytes(100),

@@ -11,9 +11,9 @@ import pytest
 from helpers import dataset_bytes, run_script
 from mxnet.gluon import Block, HybridBlock, SymbolBlock, nn
 from mxnet.gluon.data.vision import transforms
-from mxnet_im2rec.transforms.plan.operators import outputs_written
 
 from mxnet_im2rec import TransformResultError, im2rec
+from mxnet_im2rec.transforms.operators import outputs_written
 from mxnet_im2rec.transforms.plan import TransformPlan, _seed_generators
 
 # Every stock transform, over odd, tiny and grey images, on plain MXNet and through a plan. Prints a hash for each.
@@ -23,7 +23,7 @@ import mxnet_im2rec
 import mxnet as mx
 import numpy as np
 from mxnet.gluon.data.vision import transforms as t
-from mxnet_im2rec.transforms import TransformPlan, _seed_generators
+from mxnet_im2rec.transforms.plan import TransformPlan, _seed_generators
 
 MAKERS = {
     "Cast": lambda: t.Cast("float32"),

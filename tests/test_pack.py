@@ -5,6 +5,7 @@
 import inspect
 import logging
 import multiprocessing
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -565,3 +566,32 @@ def test_a_transform_that_cannot_be_run_is_each_images_failure_and_leaves_nothin
         im2rec(folder / "images.lst", folder / "out", too_large, num_workers=0, error_limit=None)
     assert {each.stage for each in caught.value.failures} == {"transform"}
     assert im2rec(folder / "images.lst", folder / "out", num_workers=1).num_records == 5
+
+
+@pytest.mark.parametrize("verified", [False, True])
+@pytest.mark.parametrize("workers", WORKERS)
+def test_a_transform_that_changes_the_folder_changes_no_path(folder, monkeypatch, tmp_path_factory, workers, verified):
+    """Every path that is given is taken from the folder in which the call was made."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+
+    def leave(image):
+        os.chdir(elsewhere)
+        return image
+
+    write_list(folder / "images.lst", [*PHOTOS, "none.png", *PHOTOS])
+    monkeypatch.chdir(folder)
+    options = {"num_workers": workers, "error_limit": 1, "verify": verified, "root": "."}
+    report = im2rec("images.lst", "out", leave, **options)
+    assert report.rec_path == str(folder / "out.rec") and report.num_records == 2 * len(PHOTOS)
+    os.link(folder / PHOTOS[0], folder / "none.png")
+    os.chdir(folder)
+    assert im2rec("images.lst", "rest", leave, only="out.failures.tsv", **options).num_records == 1
+    assert not list(elsewhere.iterdir())
+
+
+def test_a_list_behind_a_link_to_a_folder_is_the_one_that_the_system_finds(folder, monkeypatch, tmp_path):
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (folder / "link").symlink_to(tmp_path / "deep" / "er")
+    write_list(tmp_path / "deep" / "images.lst", PHOTOS[:2])
+    monkeypatch.chdir(folder)
+    assert im2rec("link/../images.lst", "out", num_workers=0, root=str(folder)).num_records == 2

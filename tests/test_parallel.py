@@ -2,15 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The contract of the ordered map, on every pool: in order, bounded, no worker's death unnoticed, nothing left behind."""
 
+import contextlib
+import errno
+import fcntl
 import multiprocessing
 import os
 import random
 import signal
+import struct
+import termios
 import threading
 import time
 
 import pytest
-from helpers import children_left
+from helpers import children_left, wait_for
 
 from mxnet_im2rec import WorkerDiedError
 from mxnet_im2rec.engine.parallel import ProcessPool, SerialPool, ThreadPool, ordered_map
@@ -34,9 +39,25 @@ class Work:
             os.kill(os.getpid(), signal.SIGKILL)
         if item == "raise":
             raise ZeroDivisionError("on purpose")
+        if item == "fork":
+            child = os.fork()  # and it does not end itself
+            if child:
+                os.waitpid(child, 0)
         if isinstance(item, tuple):  # (size in bytes,)
             return bytes(item[0])
         return f"{item}".encode()
+
+
+class Leaking(Work):
+    """Wears its process out: so that the third item of every process, and those after it, have no room. 'large' never has."""
+
+    num_done = 0
+    is_worn_out = False
+
+    def __call__(self, item):
+        self.num_done += 1
+        self.is_worn_out = self.num_done > 2 or item == "large"
+        return "no room" if self.is_worn_out else super().__call__(item)
 
 
 class NeverReady(Work):
@@ -53,6 +74,22 @@ def open_pool(name, timeout=None):
         return ThreadPool(Work(), 3)
     method, workers = name.split("-")
     return ProcessPool(Work(), int(workers), multiprocessing.get_context(method), timeout=timeout)
+
+
+@contextlib.contextmanager
+def limited(seconds=60):
+    """Raise TimeoutError in the middle of whatever waits for longer."""
+
+    def stop(*_):
+        raise TimeoutError(f"blocked for {seconds} seconds")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def run(pool, items, chunk_size=4, max_items=64, max_bytes=1 << 20):
@@ -157,6 +194,85 @@ def test_a_worker_that_makes_no_progress_is_ended_and_the_rest_goes_on(name):
         else:
             assert result == str(item).encode()
     assert not children_left()
+
+
+def collect_all(pool, count):
+    results = []
+    while len(results) < count:
+        for _, some in pool.collect():
+            results += some
+    return results
+
+
+def test_a_worker_that_is_stopped_while_it_sends_is_ended_and_its_items_are_tried_again():
+    with limited(), open_pool("fork-1", timeout=1.0) as pool:
+        (worker,) = pool._workers
+        pool.submit(0, [1, (20 << 20,), 2])
+
+        def pipe_is_full():  # 20 MiB fit into no pipe: then it is in the middle of sending them
+            waiting = struct.unpack("i", fcntl.ioctl(worker.inbox.pipe.fileno(), termios.FIONREAD, bytes(4)))[0]
+            return waiting == fcntl.fcntl(worker.inbox.pipe.fileno(), 1032)  # F_GETPIPE_SZ
+
+        wait_for(pipe_is_full)
+        os.kill(worker.process.pid, signal.SIGSTOP)
+        assert collect_all(pool, 3) == [b"1", bytes(20 << 20), b"2"]
+    assert not children_left()
+
+
+def test_a_worker_that_is_stopped_does_not_block_what_is_sent_to_it():
+    with limited(), open_pool("fork-1", timeout=1.0) as pool:
+        (worker,) = pool._workers
+        wait_for(lambda: worker.is_ready)
+        os.kill(worker.process.pid, signal.SIGSTOP)
+        pool.submit(0, ["a" * (20 << 20)])
+        pool.submit(1, ["b" * (20 << 20)])
+        assert [result[:1] for result in collect_all(pool, 2)] == [b"a", b"b"]
+    assert not children_left()
+
+
+@pytest.mark.parametrize("name", ["serial", *FORKS, "spawn-2"])
+def test_a_child_that_an_item_forks_and_leaves_running_gives_no_results(name):
+    items = [*range(10), "fork", *range(10, 20), "fork", "fork", *range(20, 40)]
+    with limited(), open_pool(name) as pool:
+        assert list(run(pool, items)) == [(item, str(item).encode()) for item in items]
+    assert not children_left()
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_worker_that_is_worn_out_is_replaced_and_its_item_tried_in_the_fresh_one(method, workers, caplog):
+    items = [*range(20), "large", *range(20, 30), "large"]
+    with limited(120), ProcessPool(Leaking(), workers, multiprocessing.get_context(method)) as pool:
+        results = list(run(pool, items, chunk_size=8))
+    assert results == [(item, "no room" if item == "large" else str(item).encode()) for item in items]
+    assert "had no memory left" in caplog.text
+    assert not children_left()
+
+
+@pytest.mark.parametrize(
+    "number, words",
+    [(errno.EMFILE, "ulimit -n.*num_workers"), (errno.EAGAIN, "ulimit -u"), (errno.EROFS, "mp_context.*num_workers=0")],
+)
+def test_a_worker_that_cannot_be_started_says_why_and_what_to_do(number, words, monkeypatch):
+    def fail(*args, **keywords):
+        raise OSError(number, os.strerror(number))
+
+    context = multiprocessing.get_context("spawn")
+    monkeypatch.setattr(context, "RawArray", fail, raising=False)
+    with pytest.raises(WorkerDiedError, match=f"worker process 1 of 2 cannot be started: .*{os.strerror(number)}; .*{words}"):
+        ProcessPool(Work(), 2, context).__enter__()
+    assert not children_left()
+
+
+def test_forked_workers_need_no_shared_memory_of_the_file_system(monkeypatch):
+    """A container may have a /dev/shm that is read-only."""
+
+    def fail(*args, **keywords):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("tempfile.mkstemp", fail)
+    with open_pool("fork-2") as pool:
+        assert [result for _, result in run(pool, range(20))] == [str(number).encode() for number in range(20)]
 
 
 def test_a_parent_that_is_busy_takes_no_worker_for_stuck():

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from conftest import SKIMAGE, write_list
 from helpers import REPO, dataset_bytes, run_script
-from mxnet_im2rec.images.codec.remarks import listen_to, tells_of_damage
 from PIL import Image
 
 from mxnet_im2rec import DamagedImage, ErrorLimitExceeded, ImageError, check_list, contact_sheet, im2rec, verify
 from mxnet_im2rec.images import codec as images
+from mxnet_im2rec.images.remarks import listen_to, tells_of_damage
 from mxnet_im2rec.transforms.pipeline import DamagedRecord
 
 WORDS = "Corrupt JPEG data: "
@@ -364,8 +364,8 @@ def test_a_stderr_that_is_closed_later(tmp_path):
     code = f"""
 import os, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-from mxnet_im2rec import images
-from mxnet_im2rec.remarks import listen_to
+from mxnet_im2rec.images import codec as images
+from mxnet_im2rec.images.remarks import listen_to
 from test_remarks import damaged, photo
 os.close(2)
 print(listen_to(images.decode, damaged(photo()), 1)[1])
@@ -388,8 +388,8 @@ def test_no_descriptor_is_left_and_one_that_another_has_taken_is_not_written_to(
     code = f"""
 import os, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-from mxnet_im2rec import images
-from mxnet_im2rec.remarks import listen_to
+from mxnet_im2rec.images import codec as images
+from mxnet_im2rec.images.remarks import listen_to
 from test_remarks import damaged, photo
 listen_to(images.decode, photo(), 1)
 os.closerange(3, 100)

@@ -341,9 +341,9 @@ def test_no_file_stays_open(tmp_path):
 
 FULL_DISK = """
 import json, os, resource, signal, sys
-from mxnet_im2rec import writer as writer_module
+from mxnet_im2rec.dataset import writer as writer_module
 from mxnet_im2rec.errors import OutputError
-from mxnet_im2rec.writer import RecordWriter
+from mxnet_im2rec.dataset.writer import RecordWriter
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 answers = []

@@ -10,11 +10,13 @@ import uuid
 from contextlib import suppress
 from typing import Dict, Iterator, List, Optional, Sequence, Union
 
+from ..storage.filebuffer import read_lines
 from ..values import Entries, Failure, ListEntry
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x80-\x9f\\\ud800-\udfff]")
 _ESCAPED = re.compile(r"\\(?:[\\tnr]|x[0-9a-f]{2}|u[0-9a-f]{4})")
 _WHOLE_NUMBER = re.compile("[0-9]{0,20}")  # 2**64 - 1 has 20 digits
+_LONGEST_LINE = 1 << 24  # more than any line that is written here has
 _COLUMNS = ("line", "index", "path", "stage", "reason")
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
@@ -54,7 +56,9 @@ def read_failures(path: Union[str, os.PathLike]) -> List[Failure]:
     """
     failures = []
     with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as stream:
-        for number, text in enumerate(stream, 1):
+        for number, text in read_lines(stream, _LONGEST_LINE):
+            if len(text) > _LONGEST_LINE:
+                raise ValueError(f"{os.fspath(path)!r}, line {number}: it has more than {_LONGEST_LINE:,} characters")
             fields = text.rstrip("\n").split("\t")
             if number == 1:
                 if tuple(fields) != _COLUMNS:

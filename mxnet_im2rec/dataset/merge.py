@@ -11,7 +11,7 @@ from typing import List, Sequence, Tuple, Union
 
 import numpy as np
 
-from ..errors import ArgumentTypeError, ArgumentValueError, RecordFormatError
+from ..errors import ArgumentTypeError, ArgumentValueError, OutputError, RecordFormatError
 from ..recordio.reader import RecordFile
 from ..values import PackReport
 from .writer import RecordWriter
@@ -22,8 +22,9 @@ _Path = Union[str, os.PathLike]
 def concatenate(rec_paths: Sequence[_Path], output_path: _Path) -> PackReport:
     """Join datasets, one behind the other.
 
-    Every input is read through first, with its .idx if it has one: what is damaged is not copied. The output appears only when
-    it is whole.
+    Every input is read through first, with its .idx if it has one: what is damaged is not copied. What was read is what is
+    copied: if an input changes meanwhile, or another run publishes it anew, the error names it. The output appears only when it
+    is whole.
 
     Parameters
     ----------
@@ -40,11 +41,11 @@ def concatenate(rec_paths: Sequence[_Path], output_path: _Path) -> PackReport:
     Raises
     ------
     OSError
-        If a file cannot be opened.
+        If a file cannot be opened or read.
     RecordFormatError
         If an input is damaged, or its .idx does not belong to it, or two records have the same index; it names both files then.
     OutputError
-        If the output cannot be written whole, or another run is writing it.
+        If the output cannot be written whole, another run is writing it, or an input has changed meanwhile.
 
     Examples
     --------
@@ -68,9 +69,21 @@ def concatenate(rec_paths: Sequence[_Path], output_path: _Path) -> PackReport:
         with RecordWriter(prefix + ".rec", prefix + ".idx", through_mxnet=False) as writer:
             if os.path.realpath(writer.rec_path) in [os.path.realpath(each.rec_path) for each in files]:
                 writer.table = None  # what the input lacks the output may lack
+            writer.check = lambda _rec, _idx: _refuse_changed(files)
             for each, starts in zip(files, offsets):
-                writer.copy(each.rec_path, 0, each.num_bytes, zip(each.keys.tolist(), starts))
+                try:
+                    writer.copy(os.dup(each.fileno()), 0, each.num_bytes, zip(each.keys.tolist(), starts))
+                except OutputError as error:
+                    _refuse_changed(files)
+                    raise OutputError(f"{error}, while {each.rec_path!r} was copied") from error
     return PackReport(writer.rec_path, writer.idx_path, writer.num_records, writer.num_bytes, (), time.monotonic() - started)
+
+
+def _refuse_changed(files: Sequence[RecordFile]) -> None:
+    for each in files:
+        if each.has_changed():
+            what = f"{each.rec_path!r} was changed, or replaced by another file, while it was copied"
+            raise OutputError(f"{what}; nothing was written, call concatenate() again")
 
 
 def _check(records: RecordFile) -> List[int]:

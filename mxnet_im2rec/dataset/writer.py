@@ -16,7 +16,7 @@ import logging
 import os
 import sys
 from contextlib import ExitStack, suppress
-from typing import Any, BinaryIO, Callable, Dict, Iterable, List, Optional, Sequence, TextIO, Tuple, Type
+from typing import Any, BinaryIO, Callable, Dict, Iterable, List, Optional, Sequence, TextIO, Tuple, Type, Union
 
 from ..errors import OutputError, ResumeError
 from ..mxnet_compat import explain, flush_c_streams, import_mxnet
@@ -273,6 +273,9 @@ class RecordWriter:
                 if found < size:
                     what = f"{stream.name!r} holds {found:,} bytes, {size:,} were secured; it was changed since. "
                     raise ResumeError(Text(what, "Begin anew, without ", Argument("resume")))
+            if kept.idx_bytes and os.pread(idx.fileno(), 1, kept.idx_bytes - 1) != b"\n":
+                what = f"{idx.name!r} was secured up to byte {kept.idx_bytes:,} by its journal, where no line ends. "
+                raise ResumeError(Text(what, "Begin anew, without ", Argument("resume")))
             for stream, size in ((rec, kept.rec_bytes), (idx, kept.idx_bytes)):
                 os.ftruncate(stream.fileno(), size)
             idx.seek(0, os.SEEK_END)
@@ -316,8 +319,10 @@ class RecordWriter:
                 f"another process has written to the file, or the disk has failed. Run it again"
             )
 
-    def copy(self, rec_path: str, start: int, end: int, keys: Iterable[Tuple[int, int]]) -> None:
+    def copy(self, rec_path: Union[str, int], start: int, end: int, keys: Iterable[Tuple[int, int]]) -> None:
         """Append records of another .rec as they are; ``keys`` are their indices with their offsets there.
+
+        The .rec is a path, or a descriptor, which is closed.
 
         Not for a writer that goes through MXNet.
         """

@@ -8,7 +8,6 @@ Arrays are in OpenCV's channel order here: (H, W, 3) BGR, (H, W, 4) BGRA, (H, W)
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 import threading
 from contextlib import contextmanager
@@ -33,18 +32,9 @@ _DECODE_FLAGS = {1: cv2.IMREAD_COLOR, 0: cv2.IMREAD_GRAYSCALE, -1: cv2.IMREAD_UN
 _HANG_SECONDS = 10.0  # before it is said that OpenCV hangs
 
 _log = logging.getLogger("mxnet_im2rec")
-_was_forked = False
 _lock = threading.Lock()
 _giving_up = 0  # how many threads of the caller are within one_thread()
 _threads_before = 1
-
-
-def _note_fork() -> None:
-    global _was_forked
-    _was_forked = True
-
-
-os.register_at_fork(after_in_child=_note_fork)
 
 
 @contextmanager
@@ -58,7 +48,7 @@ def one_thread() -> Iterator[None]:
     with _lock:
         if not _giving_up:
             _threads_before = cv2.getNumThreads()
-            with telling_of_hanging():
+            with _telling_of_hanging():
                 cv2.setNumThreads(1)
         _giving_up += 1
     try:
@@ -70,13 +60,8 @@ def one_thread() -> Iterator[None]:
                 cv2.setNumThreads(_threads_before)
 
 
-def may_lack_threads() -> bool:
-    """Whether this process may have been forked after OpenCV's threads ran."""
-    return _was_forked or multiprocessing.parent_process() is not None
-
-
 @contextmanager
-def telling_of_hanging() -> Iterator[None]:
+def _telling_of_hanging() -> Iterator[None]:
     """Log a warning if OpenCV takes so long here that it must be waiting for threads that a fork has not taken along."""
     timer = threading.Timer(_HANG_SECONDS, _tell_of_hanging)
     timer.daemon = True

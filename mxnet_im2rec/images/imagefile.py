@@ -258,6 +258,8 @@ def read_tiff_tags(
     is_big = data[2:4] in (b"+\0", b"\0+")
     word, place_of, count_size, entry_size = ("Q", 8, 8, 20) if is_big else ("I", 4, 2, 12)
     (directory,) = struct.unpack_from(order + word, data, place_of)
+    if directory > len(data):  # further than struct itself can say
+        raise struct.error
     (count,) = struct.unpack_from(order + ("Q" if is_big else "H"), data, directory)
     begin = directory + count_size
     if count > 0xFFFF or begin + entry_size * count > len(data):
@@ -277,6 +279,8 @@ def read_tiff_tags(
         place = position + entry_size - place_of
         if number * size > place_of:
             (place,) = struct.unpack_from(order + word, data, place)
+            if place > len(data):
+                raise struct.error
         tags[names[tag]] = struct.unpack_from(f"{order}{number}{letter}", data, place)
     return tags
 

@@ -74,7 +74,7 @@ def _jpeg_2000_size(data: Buffer) -> Optional[Size]:
             head = 16
         if kind == b"jp2c":
             position += head
-        elif length < head:
+        elif not head <= length <= len(data):
             return None
         else:
             position += length

@@ -16,6 +16,11 @@ from ..labels import as_float32
 from ..limits import MAX_INDEX
 from ..values import ListEntry
 
+LONGEST_LINE = 1 << 20
+"""In bytes; about 100,000 labels."""
+
+TOO_LONG = f"the line has more than {LONGEST_LINE:,} bytes, which is no entry; are its line ends missing?"
+
 _INTEGER = re.compile(r"[0-9]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _TOKEN = re.compile(r"\s*(\S+)")

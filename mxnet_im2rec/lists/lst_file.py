@@ -9,8 +9,9 @@ import os
 from typing import Any, BinaryIO, Iterator, Optional, Tuple, Union
 
 from ..errors import ArgumentValueError, ListLineError
+from ..storage.filebuffer import read_lines
 from ..values import Entries, Failure
-from .lines import parse_line
+from .lines import LONGEST_LINE, TOO_LONG, parse_line
 from .source import ListSource
 
 _BOM = b"\xef\xbb\xbf"
@@ -18,6 +19,7 @@ _BOM = b"\xef\xbb\xbf"
 
 class LstFile(ListSource):
     """A list file in UTF-8, with or without BOM. Blank lines and lines that start with ``#`` are passed over.
+    A line has at most 1 MiB.
 
     Parameters
     ----------
@@ -49,6 +51,9 @@ class LstFile(ListSource):
     def _read(self) -> Entries:
         with open(self.path, "rb") as stream:
             for number, raw in _lines(stream):
+                if raw is None:
+                    yield Failure(number, None, None, "list", TOO_LONG)
+                    continue
                 try:
                     yield parse_line(raw.decode("utf-8"), number)
                 except UnicodeDecodeError as error:
@@ -91,11 +96,12 @@ class LstFile(ListSource):
         return found.hexdigest()
 
 
-def _lines(stream: BinaryIO) -> Iterator[Tuple[int, bytes]]:
-    """The lines that stand for an entry, with their numbers."""
-    for number, raw in enumerate(stream, 1):
+def _lines(stream: BinaryIO) -> Iterator[Tuple[int, Optional[bytes]]]:
+    """The lines that stand for an entry, with their numbers; None in the place of one that is too long."""
+    for number, raw in read_lines(stream, LONGEST_LINE):
+        is_long = len(raw) > LONGEST_LINE
         if number == 1 and raw.startswith(_BOM):
             raw = raw[len(_BOM) :]
         raw = raw.strip()
-        if raw and not raw.startswith(b"#"):
-            yield number, raw
+        if (raw or is_long) and not raw.startswith(b"#"):
+            yield number, None if is_long else raw

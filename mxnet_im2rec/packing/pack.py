@@ -112,7 +112,8 @@ def im2rec(
         Store the files' bytes unchanged; ``color``, ``encoding``, ``quality`` and ``fast_decode`` have no say then. Only what
         MXNet's readers decode may pass: JPEG, PNG, BMP, TIFF.
     error_limit : int or None
-        How many entries may fail. They are left out, logged as warnings and listed in the report. None means no limit.
+        How many entries may fail. They are left out, logged as warnings, and listed in the report and in ``out.failures.tsv``,
+        which changes only together with the dataset. None means no limit.
     root : str or os.PathLike, optional
         The folder that relative image paths are relative to; by default the list file's, or the current one for an iterable.
     seed : int
@@ -138,8 +139,9 @@ def im2rec(
         the images and the number of workers need not. False begins anew. Only while entries that failed are being put in their
         place an interruption may cost more than ``batch_size``: all of those are tried again then.
     only : str, os.PathLike or sequence of Failure, optional
-        Pack only the entries that failed before: the ``.failures.tsv`` of an earlier run, or its report's ``failures``. The list
-        must have them on the same lines. :func:`mxnet_im2rec.concatenate` joins the two datasets.
+        Pack only the entries that failed before: the ``.failures.tsv`` of a dataset, or its report's ``failures``. The list
+        must have them on the same lines. The table of a run that has raised is refused: it may not list all.
+        :func:`mxnet_im2rec.concatenate` joins the two datasets.
     timeout : float or None
         In seconds: a worker process that is on one image for longer is ended, and the image fails. None waits for ever, as do
         threads and the calling process, which nothing can end.
@@ -164,7 +166,8 @@ def im2rec(
     OSError
         If the list cannot be opened, or the output's folder or the root is not there.
     ErrorLimitExceeded
-        If more than ``error_limit`` entries fail; it carries all of them.
+        If more than ``error_limit`` entries fail; it carries all of them up to there, and names the file that lists them,
+        ``out.failed-run.failures.tsv``. The next run that succeeds removes that file.
     EmptyDatasetError
         If there is nothing to write: MXNet crashes on an empty dataset.
     WorkerDiedError
@@ -452,7 +455,7 @@ def open_pool(
     """The workers for a callable from an entry to its record, with ``is_random`` and ``pass_through``; none are 0."""
     if num_workers == 0:
         packer.keeps_error = True
-        return SerialPool(InProcess(packer))
+        return SerialPool(InProcess(packer) if packer.is_random else packer)
     if packer.pass_through:
         return ThreadPool(packer, num_workers)
     context = mp_context

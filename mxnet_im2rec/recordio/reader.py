@@ -19,10 +19,12 @@ import numpy as np
 from ..errors import ArgumentValueError, ImageError, RecordFormatError
 from ..images.imagefile import check_size
 from ..limits import MAX_INDEX, MAX_PIXELS
-from ..storage.filebuffer import FileBuffer
+from ..storage.filebuffer import FileBuffer, read_lines
 from ..text import Call, Text, message_of
 from .frames import MAGIC_BYTES, read_frame, read_record
 from .header import Header, unpack_header
+
+LONGEST_INDEX_LINE = 100  # bytes: two numbers of 20 digits, a tab, and some blanks
 
 
 @dataclass(frozen=True)
@@ -326,6 +328,14 @@ class RecordFile:
         place = int(np.searchsorted(self._keys, np.uint64(index), side="right", sorter=by_key)) - 1
         return None if place < 0 or int(self._keys[by_key[place]]) != index else int(by_key[place])
 
+    def fileno(self) -> int:
+        """The descriptor of the open .rec."""
+        return self._buffer.fileno()
+
+    def has_changed(self) -> bool:
+        """Whether the .rec was written to since it was opened, or its path is now another file's, or no one's."""
+        return self._buffer.has_changed()
+
     def close(self) -> None:
         """Close the file; records that were read keep their content."""
         self._is_closed = True
@@ -368,8 +378,11 @@ def read_header(buffer: FileBuffer, offset: int, path: str) -> Tuple[Header, int
         payload, following = read_record(buffer, offset, path)
         return _unpack(payload, offset, path), len(payload), following
     start = offset + 8
-    flag = int.from_bytes(buffer[start : min(end, start + 4)], "little")
-    return _unpack(buffer[start : min(end, start + 24 + 4 * flag)], offset, path), end - start, following
+    begin = buffer[start : min(end, start + 24)]
+    flag = int.from_bytes(begin[:4], "little")
+    if flag:  # the labels are behind it
+        begin = buffer[start : min(end, start + 24 + 4 * flag)]
+    return _unpack(begin, offset, path), end - start, following
 
 
 def _unpack(payload: Union[bytes, memoryview], offset: int, path: str) -> Header:
@@ -407,15 +420,13 @@ def read_index(idx_path: str) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     RecordFormatError
         If a line is something else.
     """
-    keys: List[int] = []
-    offsets: List[int] = []
-    lines: List[int] = []
+    keys, offsets, lines = array("Q"), array("q"), array("q")
     with open(idx_path, "rb") as stream:
-        for number, line in enumerate(stream, 1):
+        for number, line in read_lines(stream, LONGEST_INDEX_LINE):
             words = line.split()
-            if not words:
+            if not words and len(line) <= LONGEST_INDEX_LINE:
                 continue
-            if len(words) != 2 or not (words[0].isdigit() and words[1].isdigit()) or len(line) > 100:
+            if len(words) != 2 or not (words[0].isdigit() and words[1].isdigit()) or len(line) > LONGEST_INDEX_LINE:
                 raise _unreadable(idx_path, number, "a key, a tab and an offset", line)
             key, offset = int(words[0]), int(words[1])
             if key > MAX_INDEX or offset >= 2**63:

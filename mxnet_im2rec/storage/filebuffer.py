@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""A file's bytes by slices, read as they are needed, by pread. Knows nothing of what the bytes mean.
+"""A file's bytes by slices, read as they are needed, by pread; and a file's lines. Knows nothing of what the bytes mean.
 
 A mapping of the file would end the process by SIGBUS where the disk cannot read, or where the file was cut off meanwhile. A read
 raises OSError there.
@@ -10,10 +10,26 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Any, Tuple
+from typing import IO, Any, AnyStr, Iterator, NamedTuple, Tuple
 
 _SMALLEST_WINDOW, _LARGEST_WINDOW = 1 << 12, 1 << 18  # bytes; the largest one fits into a processor's cache
 _PAGE = 1 << 12  # bytes: what the system reads from a disk is a multiple of it
+
+
+def read_lines(stream: IO[AnyStr], limit: int) -> Iterator[Tuple[int, AnyStr]]:
+    """The lines of a file, with their ends and their numbers from 1, of which none fills the memory.
+
+    Of a line that is longer than the limit ``limit + 1`` bytes or characters come, without its end; the rest is passed over.
+    """
+    number = 0
+    while True:
+        line = stream.readline(limit + 1)
+        if not line:
+            return
+        number += 1
+        yield number, line
+        while len(line) > limit and line[-1:] not in ("\n", b"\n"):
+            line = stream.readline(limit + 1)
 
 
 class UnreadableError(OSError):
@@ -30,6 +46,19 @@ class UnreadableError(OSError):
     start: int
     end: int
     reason: str
+
+
+class _Identity(NamedTuple):
+    """What tells a file from another, and from itself before it was written to."""
+
+    device: int
+    inode: int
+    size: int
+    modified: int
+
+
+def _identity(found: os.stat_result) -> _Identity:
+    return _Identity(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 class FileBuffer:
@@ -60,13 +89,22 @@ class FileBuffer:
     def __init__(self, path: str) -> None:
         self.path = path
         with open(path, "rb", buffering=0) as stream:
-            self._size = os.fstat(stream.fileno()).st_size
             self._descriptor = os.dup(stream.fileno())
+        self._identity = _identity(os.fstat(self._descriptor))
+        self._size = self._identity.size
         self._window: Tuple[int, memoryview] = (0, memoryview(b""))
 
     def fileno(self) -> int:
         """The descriptor of the open file."""
         return self._descriptor
+
+    def has_changed(self) -> bool:
+        """Whether the file was written to since it was opened, or its path is now another file's, or no one's."""
+        try:
+            now = [os.fstat(self._descriptor), os.stat(self.path)]
+        except FileNotFoundError:
+            return True
+        return any(_identity(each) != self._identity for each in now)
 
     def __len__(self) -> int:
         """The size of the file when it was opened."""

@@ -8,20 +8,22 @@ import errno
 import os
 import shutil
 import uuid
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional, TextIO, Tuple, Union
 
 import numpy as np
 
+from ..dataset.journal import Journal
+from ..dataset.publish import fsync_folder
 from ..dataset.writer import RecordWriter
-from ..errors import ArgumentValueError, EmptyDatasetError, ImageError, RecordFormatError
+from ..errors import ArgumentValueError, EmptyDatasetError, ImageError, OutputError, RecordFormatError
 from ..images import imagefile
 from ..recordio.frames import MAGIC_BYTES, find_magic, find_record, read_frames, read_record
 from ..recordio.header import unpack_header
 from ..recordio.reader import Record, RecordFile, damaged_rec, idx_beside, scan
 from ..storage.filebuffer import FileBuffer, UnreadableError
-from ..text import Argument, Text
+from ..text import Argument, Call, Text
 from ..values import format_bytes
 
 _Path = Union[str, os.PathLike]
@@ -57,8 +59,11 @@ def build_index(rec_path: _Path, idx_path: Optional[_Path] = None) -> str:
     ------
     OSError
         If the .rec cannot be read, or the .idx cannot be written.
+    OutputError
+        If a run is writing the dataset that the .idx belongs to, or if the .rec was changed or replaced meanwhile. The .idx that
+        was there before stays, here and where the .rec is damaged.
     RecordFormatError
-        If the .rec is damaged; :func:`salvage` saves what is whole. The .idx that was there before stays.
+        If the .rec is damaged; :func:`salvage` saves what is whole.
     ValueError
         If the .idx to write is the .rec.
 
@@ -76,17 +81,37 @@ def build_index(rec_path: _Path, idx_path: Optional[_Path] = None) -> str:
         raise IsADirectoryError(errno.EISDIR, what, idx_path)
     if not os.path.isdir(os.path.dirname(idx_path)):
         raise FileNotFoundError(errno.ENOENT, "there is no such folder for the .idx; make it first", os.path.dirname(idx_path))
-    partial = f"{idx_path}.{uuid.uuid4().hex[:8]}.partial"
-    try:
-        with FileBuffer(rec_path) as buffer, open(partial, "w", encoding="ascii") as index:
-            index.writelines(f"{header.index}\t{offset}\n" for offset, header, _ in scan(buffer, rec_path))
-        os.replace(partial, idx_path)
-    except RecordFormatError as error:
-        raise damaged_rec(error) from None
-    finally:
-        with suppress(FileNotFoundError):  # it has been put in place
-            os.unlink(partial)
+    with _locked(os.path.splitext(idx_path)[0] + ".rec"), FileBuffer(rec_path) as buffer:
+        partial = f"{idx_path}.{uuid.uuid4().hex}.partial"
+        try:
+            with open(partial, "x", encoding="ascii") as index:
+                index.writelines(f"{header.index}\t{offset}\n" for offset, header, _ in scan(buffer, rec_path))
+                index.flush()
+                os.fsync(index.fileno())
+            if buffer.has_changed():
+                changed = f"{rec_path!r} was changed, or replaced by another file, while it was read; {idx_path!r} is as it was. "
+                raise OutputError(Text(changed, "Run ", Call("build_index", rec_path), " again"))
+            os.replace(partial, idx_path)
+            fsync_folder(idx_path)
+        except RecordFormatError as error:
+            raise damaged_rec(error) from None
+        finally:
+            with suppress(FileNotFoundError):  # it has been put in place
+                os.unlink(partial)
     return idx_path
+
+
+@contextmanager
+def _locked(rec_path: str) -> Iterator[None]:
+    """Keep runs from writing a .rec and its .idx meanwhile; what an interrupted one has left stays."""
+    journal = Journal(rec_path + ".journal.partial")
+    journal.open()
+    try:
+        yield
+    finally:
+        if not os.path.getsize(journal.path):  # it was made here
+            journal.remove()
+        journal.close()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import os
 import stat
 import sys
 import traceback
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Callable, Iterator, Optional, Tuple, Union
 
@@ -190,17 +190,13 @@ def _keep_freed_memory() -> None:
 
 
 class InProcess:
-    """A packer's work in the calling process: it leaves the caller's random generators alone, and tells if OpenCV hangs."""
+    """A packer's work in the calling process, which leaves the caller's random generators alone."""
 
     def __init__(self, packer: Packer) -> None:
         self._packer = packer
 
     def __call__(self, entry: Union[ListEntry, Failure]) -> Union[bytes, Failure]:
-        with ExitStack() as stack:
-            if self._packer.is_random:
-                stack.enter_context(generators_kept())
-            if images.may_lack_threads():
-                stack.enter_context(images.telling_of_hanging())
+        with generators_kept():
             return self._packer(entry)
 
 

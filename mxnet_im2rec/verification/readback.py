@@ -117,7 +117,7 @@ class Readback:
         with ThreadPoolExecutor(usable_cpus()) as threads:
             size = self._look_at_images(threads)
             if self._request.label_width and self._num_too_large:
-                what = "it would decode images of more pixels than max_pixels allows"
+                what = "it has no limit of pixels, and would decode what max_pixels does not allow"
                 self._tell(event="note", message=f"ImageRecordIter was not run: {what}")
             elif self._request.label_width and size is None:
                 self._tell(event="note", message="ImageRecordIter was not run: there is no image that can be decoded")
@@ -177,13 +177,14 @@ class Readback:
             return _Image(None, False, None)
         fault = None
         try:
-            imagefile.check_size(content, self._request.max_pixels)
-        except ImageError as error:
-            return _Image(None, False, str(error), True)
-        try:
             imagefile.check_readable_by_mxnet(content)
         except ImageError as error:
             fault = str(error)
+        try:
+            imagefile.check_size(content, self._request.max_pixels)
+        except ImageError as error:
+            is_of_mxnet = imagefile.sniff(content) in imagefile.MXNET_FORMATS or content.startswith(b"BM")
+            return _Image(None, False, fault or str(error), is_of_mxnet)
         assert self._looked_at is not None
         only_decoded = not self._request.label_width and self._looked_at[position]
         try:

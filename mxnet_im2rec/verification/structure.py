@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from array import array
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Set, Tuple
+from typing import Dict, Iterable, NamedTuple, Optional, Set, Tuple
 
 import numpy as np
 
@@ -18,8 +18,8 @@ from ..errors import RecordFormatError
 from ..labels import EXACT_INTEGERS, DetectionLabels
 from ..limits import MAX_INDEX
 from ..recordio.frames import MAGIC_BYTES, find_magic, find_record, read_frames
-from ..recordio.reader import read_header
-from ..storage.filebuffer import FileBuffer, UnreadableError
+from ..recordio.reader import LONGEST_INDEX_LINE, read_header
+from ..storage.filebuffer import FileBuffer, UnreadableError, read_lines
 from ..text import Call, Text
 from .findings import Findings, Tally
 
@@ -233,71 +233,102 @@ def check_index(idx_path: str, structure: Structure, findings: Findings) -> bool
     except OSError as error:
         findings.add("index", f"{idx_path!r} cannot be read: {error.strerror}")
         return False
-    if not lines:
+    if not len(lines.keys):
         findings.add("index", Text(f"{idx_path!r} holds no line with a key and an offset; MXNet crashes on it; ", hint))
         malformed.close()
         return False
     malformed.close(Text("; ", hint))
     if len(np.unique(structure.ids)) < len(structure.ids):
         hint = "the .rec has several records of one id; give every image an index of its own, and pack again"
-    keys, offsets = np.array([key for key, _, _ in lines], np.uint64), np.array([place for _, place, _ in lines], np.uint64)
-    if not np.array_equal(keys, structure.ids) or not np.array_equal(offsets, structure.offsets.astype(np.uint64)):
+    offsets = structure.offsets.astype(np.uint64)
+    if not np.array_equal(lines.keys, structure.ids) or not np.array_equal(lines.offsets, offsets):
         _compare_index(lines, structure, Text("; ", hint), findings)
     _check_unique(lines, Text("; ", hint), findings)
     return findings.num_problems == before
 
 
-def _parse_index(idx_path: str, malformed: Tally) -> List[Tuple[int, int, int]]:
-    """The (key, offset, line) of every line that holds them."""
-    found = []
+class _Lines(NamedTuple):
+    """Lines of an .idx: (n,) uint64 keys, (n,) uint64 offsets, (n,) int64 numbers of the lines."""
+
+    keys: np.ndarray
+    offsets: np.ndarray
+    numbers: np.ndarray
+
+
+def _parse_index(idx_path: str, malformed: Tally) -> _Lines:
+    """Every line that holds a key and an offset."""
+    keys, offsets, numbers = array("Q"), array("Q"), array("q")
     with open(idx_path, "rb") as stream:
-        for number, raw in enumerate(stream, 1):
+        for number, raw in read_lines(stream, LONGEST_INDEX_LINE):
             words = [word.strip() for word in raw.strip().split(b"\t")]
-            if len(words) == 2 and all(word.isdigit() and len(word) <= 20 for word in words):
+            is_long = len(raw) > LONGEST_INDEX_LINE
+            if not is_long and len(words) == 2 and all(word.isdigit() and len(word) <= 20 for word in words):
                 key, offset = int(words[0]), int(words[1])
                 if key <= MAX_INDEX and offset <= MAX_INDEX:
-                    found.append((key, offset, number))
+                    keys.append(key)
+                    offsets.append(offset)
+                    numbers.append(number)
                     continue
-            text = repr(raw[:80].decode("ascii", "backslashreplace"))
-            what = "a blank line; MXIndexedRecordIO raises ValueError on it" if not raw.strip() else text
+            what = repr(raw[:80].decode("ascii", "backslashreplace"))
+            if is_long:
+                what = f"a line of more than {LONGEST_INDEX_LINE} bytes, {what}"
+            elif not raw.strip():
+                what = "a blank line; MXIndexedRecordIO raises ValueError on it"
             malformed.add(f"line {number:,}: expected a key, a tab and an offset, found {what}")
-    return found
+    return _Lines(np.array(keys, np.uint64), np.array(offsets, np.uint64), np.array(numbers, np.int64))
 
 
-def _check_unique(lines: List[Tuple[int, int, int]], hint: str, findings: Findings) -> None:
+def _repeats(values: np.ndarray) -> Iterable[Tuple[int, int]]:
+    """For each value that was there before: its place, and the place of the first that is equal; in the order of the places."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    is_first = np.ones(len(values), bool)
+    is_first[1:] = ordered[1:] != ordered[:-1]
+    first = order[np.flatnonzero(is_first)][np.cumsum(is_first) - 1]
+    places, firsts = order[~is_first], first[~is_first]
+    by_place = np.argsort(places)
+    return zip(places[by_place].tolist(), firsts[by_place].tolist())
+
+
+def _check_unique(lines: _Lines, hint: str, findings: Findings) -> None:
     repeated = Tally(findings, "index", "lines repeat a key")
-    seen: Dict[int, int] = {}
-    for key, _, number in lines:
-        first = seen.setdefault(key, number)
-        if first != number:
-            repeated.add(f"line {number:,}: the key {key} was on line {first:,}", None, key)
+    for place, first in _repeats(lines.keys):
+        key, number = int(lines.keys[place]), int(lines.numbers[place])
+        repeated.add(f"line {number:,}: the key {key} was on line {int(lines.numbers[first]):,}", None, key)
     repeated.close(hint)
 
 
-def _compare_index(lines: List[Tuple[int, int, int]], structure: Structure, hint: str, findings: Findings) -> None:
+def _compare_index(lines: _Lines, structure: Structure, hint: str, findings: Findings) -> None:
     beyond = Tally(findings, "index", "lines are of records behind its end")
     nowhere = Tally(findings, "index", "lines have an offset at which no record begins")
     other_keys = Tally(findings, "index", "lines have another key than the record's id")
     repeated = Tally(findings, "index", "lines repeat an offset")
     without = Tally(findings, "index", "records have no line")
     end = structure.size if structure.cut_at is None else structure.cut_at
-    positions = {offset: position for position, offset in enumerate(structure.offsets.tolist())}
-    line_of: Dict[int, int] = {}
-    for key, offset, number in lines:
-        position = positions.get(offset)
-        if position is None:
-            tally = beyond if offset >= end else nowhere
-            tally.add(f"line {number:,}: no whole record begins at its offset {offset:,}", None, key)
-            continue
+    count = len(structure.ids)
+    positions = np.searchsorted(structure.offsets.astype(np.uint64), lines.offsets)
+    padded = np.append(structure.offsets.astype(np.uint64), np.uint64(0))
+    is_found = (positions < count) & (padded[positions] == lines.offsets)
+    for line in np.flatnonzero(~is_found).tolist():
+        offset = int(lines.offsets[line])
+        tally = beyond if offset >= end else nowhere
+        what = f"line {int(lines.numbers[line]):,}: no whole record begins at its offset {offset:,}"
+        tally.add(what, None, int(lines.keys[line]))
+    found = np.flatnonzero(is_found)
+    for line in found[lines.keys[found] != structure.ids[positions[found]]].tolist():
+        position = int(positions[line])
         index = int(structure.ids[position])
-        if key != index:
-            other_keys.add(f"line {number:,}: its key is {key}, the record's id {index}", position, index)
-        first = line_of.setdefault(position, number)
-        if first != number:
-            repeated.add(f"line {number:,}: its offset {offset:,} was on line {first:,}", position, index)
-    for position, index in enumerate(structure.ids.tolist()):
-        if position not in line_of:
-            without.add(f"no line for the record at byte {int(structure.offsets[position]):,}", position, index)
+        what = f"line {int(lines.numbers[line]):,}: its key is {int(lines.keys[line])}, the record's id {index}"
+        other_keys.add(what, position, index)
+    for place, first in _repeats(positions[found]):
+        line, position = int(found[place]), int(positions[found[place]])
+        what = f"its offset {int(lines.offsets[line]):,} was on line {int(lines.numbers[found[first]]):,}"
+        repeated.add(f"line {int(lines.numbers[line]):,}: {what}", position, int(structure.ids[position]))
+    has_line = np.zeros(count, bool)
+    has_line[positions[found]] = True
+    for position in np.flatnonzero(~has_line).tolist():
+        what = f"no line for the record at byte {int(structure.offsets[position]):,}"
+        without.add(what, position, int(structure.ids[position]))
     beyond.close(f"; the .rec is shorter than the .idx says: it has {structure.size:,} bytes" + hint)
     for tally in (nowhere, other_keys, repeated, without):
         tally.close(hint)

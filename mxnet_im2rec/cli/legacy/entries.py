@@ -8,7 +8,9 @@ from typing import Iterator, Tuple, Union
 
 from ...labels import as_float32
 from ...limits import MAX_INDEX
+from ...lists.lines import LONGEST_LINE, TOO_LONG
 from ...lists.source import IndexSet
+from ...storage.filebuffer import read_lines
 from ...values import Failure, ListEntry
 from ..output import say
 from .output import AS_FILE_NAMES
@@ -54,7 +56,10 @@ def read_list(path: str, pack_label: bool, remarks: Remarks) -> Iterator[Union[L
     """The entries, and a Failure for each line that is none."""
     bom = b"\xef\xbb\xbf".decode(**AS_FILE_NAMES)
     with open(path, **AS_FILE_NAMES) as stream:
-        for number, line in enumerate(stream, 1):
+        for number, line in read_lines(stream, LONGEST_LINE):
+            if len(line) > LONGEST_LINE:
+                yield Failure(number, None, None, "list", TOO_LONG)
+                continue
             if number == 1 and line.startswith(bom):
                 line = line[len(bom) :]
             text = line.strip()
