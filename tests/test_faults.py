@@ -205,7 +205,7 @@ if __name__ == "__main__":
         try:
             im2rec('images.lst', 'out', transforms.Resize(20), num_workers={workers}, progress=False, mp_context={method!r})
         except Im2RecError as error:
-            assert 'ulimit -n' in str(error) or isinstance(error, OutputError), repr(error)  # its own name, and the system's words
+            assert 'ulimit -n' in str(error) or isinstance(error, OutputError), repr(error)
             print('refused', flush=True)
         except OSError as error:
             assert 'images.lst' in str(error.filename), repr(error)  # the list itself cannot be opened
