@@ -50,6 +50,14 @@ number = 3
 """
 
 
+def test_verbose_shows_where_a_transform_failed(folder):
+    options = ["--workers", "1", "--transforms", "mine.py:broken", "--error-limit", "none"]
+    quiet, loud = (call("pack", "photos.lst", "out", *options, *more, code=1) for more in ([], ["-v"]))
+    assert "KeyError" in quiet.stderr and "Traceback" not in quiet.stderr
+    assert 'mine.py", line' in loud.stderr and "in broken" in loud.stderr and "\x1b" not in loud.stderr
+    assert "worker.py" not in loud.stderr
+
+
 @pytest.fixture
 def folder(photos, tmp_path, monkeypatch):
     """The current folder, with lists, good and bad, and transforms."""

@@ -216,6 +216,18 @@ def test_a_report_of_no_time_at_all_prints():
     assert "inf a second" in str(report_of(5, seconds=0.0))
 
 
+def test_a_cause_that_does_not_pickle_is_replaced_by_what_it_says():
+    class Local(Exception):
+        pass
+
+    try:
+        raise errors.ImageError("no") from Local("inner")
+    except errors.ImageError as error:
+        copy = pickle.loads(pickle.dumps(error))
+    assert isinstance(copy.__cause__, errors.Im2RecError)
+    assert "Local" in str(copy.__cause__) and "inner" in str(copy.__cause__)
+
+
 def test_a_report_survives_pickling():
     assert pickle.loads(pickle.dumps(report_of(5, [FAILURE]))) == report_of(5, [FAILURE])
 

@@ -181,3 +181,18 @@ def test_the_error_is_an_importerror_of_the_family(monkeypatch):
     with pytest.raises(ImportError) as caught:
         mxnet_compat.import_mxnet()
     assert type(caught.value) is MXNetUnavailableError
+
+
+@pytest.mark.parametrize(
+    ("said", "explained"),
+    [
+        (
+            "MXNetError: Error in operator hybridsequential3_resize0_fwd: [09:30:59] src/a.cc:7: Check failed: 1 == 3: x",
+            "Error in operator hybridsequential_resize_fwd: src/a.cc:7: Check failed: 1 == 3: x",
+        ),
+        ("Error in operator conv2d12_conv2d0: bad", "Error in operator conv2d_conv2d: bad"),
+        ("photo_0 has 12 channels at [09:30]", "photo_0 has 12 channels at [09:30]"),
+    ],
+)
+def test_what_an_error_says_has_no_time_of_day_and_no_counted_names(said, explained):
+    assert mxnet_compat.explain(RuntimeError(said)) == explained

@@ -219,6 +219,72 @@ def test_a_transform_that_fails_is_a_failure_of_its_image(folder, transform, rea
     assert [failure.path for failure in caught.value.failures] == PHOTOS[:3]
 
 
+def fails_below(image):
+    return raises(image)
+
+
+@pytest.mark.parametrize("workers, method", [(0, None), (2, "fork"), (1, "spawn")])
+def test_a_failure_of_a_transform_keeps_the_traceback_from_there_on(folder, workers, method):
+    with pytest.raises(ErrorLimitExceeded) as caught:
+        im2rec(folder / "images.lst", folder / "out", fails_below, num_workers=workers, error_limit=1, mp_context=method)
+    for failure in caught.value.failures:
+        assert "in fails_below" in failure.traceback and "in raises" in failure.traceback
+        assert "no luck" in failure.traceback and "mxnet_im2rec/" not in failure.traceback
+        assert "Traceback" not in str(failure) + repr(failure)
+        assert failure == Failure(failure.line, failure.index, failure.path, failure.stage, failure.reason)
+    cause = caught.value.__cause__
+    assert (type(cause), str(cause)) == ((RuntimeError, "no luck\nwith this one") if workers == 0 else (type(None), "None"))
+
+
+def test_the_cause_is_that_of_the_last_failure(folder):
+    write_list(folder / "images.lst", [PHOTOS[0], "no_such.png"])
+    with pytest.raises(ErrorLimitExceeded) as caught:
+        im2rec(folder / "images.lst", folder / "out", raises, num_workers=0, error_limit=1)
+    assert isinstance(caught.value.__cause__, FileNotFoundError)
+    (folder / "images.lst").write_text(f"0\t1\t{PHOTOS[0]}\nno line\n")
+    with pytest.raises(ErrorLimitExceeded) as caught:
+        im2rec(folder / "images.lst", folder / "out", raises, num_workers=0, error_limit=1)
+    assert caught.value.__cause__ is None
+
+
+def hybrid(*blocks):
+    block = nn.HybridSequential()
+    block.add(*blocks)
+    block.hybridize()
+    return block
+
+
+normalize = hybrid(transforms.ToTensor(), transforms.Normalize((0, 0, 0), (1, 1, 1)))
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        transforms.Compose([transforms.ToTensor(), transforms.Normalize((0, 0, 0), (1, 1, 1))]),
+        hybrid(transforms.CropResize(5, 5, 30, 30), transforms.Cast("float32")),
+        lambda image: normalize(image),
+    ],
+    ids=["compose", "hybrid", "function"],
+)
+def test_failures_say_the_same_whatever_the_number_of_workers(folder, transform):
+    noise = np.random.RandomState(0)
+    sizes = {"whole.png": (50, 50, 3), "grey.png": (50, 50), "alpha.png": (50, 50, 4), "small.png": (20, 20, 3)}
+    for name, size in sizes.items():
+        cv2.imwrite(str(folder / name), noise.randint(0, 256, size).astype(np.uint8))
+    names = ["whole", "grey", "alpha", "small", "grey", "grey", "alpha", "alpha", "whole", "small", "alpha", "grey"]
+    write_list(folder / "images.lst", [f"{name}.png" for name in names])
+    tables, told = [], []
+    for workers in (0, 1, 2):
+        arguments = {"num_workers": workers, "error_limit": None, "color": -1}
+        report = im2rec(folder / "images.lst", folder / "out", transform, **arguments)
+        tables.append(Path(report.failures_path).read_bytes())
+        told.append(report.failures)
+    assert told[0] == told[1] == told[2] and tables[0] == tables[1] == tables[2]
+    for name in sizes:  # every image says the same as another of its kind
+        assert len({failure.reason for failure in told[0] if failure.path == name}) <= 1
+    assert len(told[0]) >= 5 and not any("shape in" in failure.reason or "MXPlan" in failure.reason for failure in told[0])
+
+
 @pytest.fixture
 def bad_list(folder):
     """A list with every kind of failure, and the failures' (line, index, stage, part of the reason)."""

@@ -25,7 +25,9 @@ ROOT = Path(__file__).resolve().parents[1]
 TUTORIALS = sorted((ROOT / "tutorials").glob("*.md"))
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *TUTORIALS])
 PHOTOS = ["coffee.png", "coins.png", "grass.png", "hubble_deep_field.jpg", "moon.png", "motorcycle_left.png", "rocket.jpg"]
-SECONDS = 150
+SECONDS = 900  # for a document, which may start 30 programs: a hang ends, and a machine that is busy otherwise fails no test
+
+pytestmark = pytest.mark.timeout(2 * SECONDS + 60)
 
 CLASSES = {
     "everyday": ["coffee.png", "coins.png"],
