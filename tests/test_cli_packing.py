@@ -14,7 +14,7 @@ from test_cli_common import ENVIRONMENT, SLOW, call, running, shell, start
 
 from mxnet_im2rec import RecordFile, arguments, im2rec, mxnet_compat
 from mxnet_im2rec.cli.errors import describe_error
-from mxnet_im2rec.cli.transforms_options import TransformChoice
+from mxnet_im2rec.cli.transforms_options import TransformOptions
 
 stock = mxnet_compat.import_mxnet().gluon.data.vision.transforms
 
@@ -162,7 +162,7 @@ def test_the_options_make_the_transforms_of_gluon(folder, args, expected):
 
 
 def test_no_option_no_transforms():
-    assert TransformChoice(None, None, None, None).make() is None
+    assert TransformOptions(None, None, None, None).make() is None
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from .options import (
 )
 from .output import collect, name_of, plain, say, show, show_collected
 from .progress import at_work
-from .transforms_options import TransformChoice, transform_options
+from .transforms_options import TransformOptions, transform_options
 
 
 @click.command(short_help="Pack the images of a list into a .rec and an .idx.")
@@ -85,7 +85,7 @@ from .transforms_options import TransformChoice, transform_options
 def pack(
     list_file: Tuple[str, ...],
     output_path: Optional[str],
-    choice: TransformChoice,
+    transforms: TransformOptions,
     **options: Any,
 ) -> int:
     """Pack the images of each LIST into a dataset: OUTPUT.rec with OUTPUT.idx.
@@ -111,7 +111,7 @@ def pack(
       im2rec pack photos.lst photos_rec --root photos --pass-through --error-limit none
       im2rec pack photos.lst rest --root photos --pass-through --only photos_rec.failures.tsv
     """
-    if options["pass_through"] and choice:
+    if options["pass_through"] and transforms:
         raise click.UsageError("--pass-through stores the files as they are: leave the transforms out, or --pass-through.")
     lists, output = list_file, _output_behind(list_file, output_path, "LIST")
     if options["only"] is not None and len(lists) > 1:
@@ -128,7 +128,7 @@ def pack(
     for number, each in enumerate(lists):
         with at_work(each, "images") as progress:
             if not number:
-                transformations = choice.make()
+                transformations = transforms.make()
             report = im2rec(each, output, transformations, progress=progress, **options)
         code = FAILED if report.failures else code
         reports.append({"list_file": each, **plain(report)})

@@ -24,7 +24,7 @@ from .options import (
 )
 from .output import name_of, show, wants_json
 from .progress import at_work
-from .transforms_options import TransformChoice, transform_options
+from .transforms_options import TransformOptions, transform_options
 
 _rec = click.argument("rec_path", metavar="REC", type=INPUT)
 _idx = click.option("--idx", "idx_path", type=INPUT, help="The .idx; by default the one beside the .rec.")
@@ -56,7 +56,7 @@ _idx = click.option("--idx", "idx_path", type=INPUT, help="The .idx; by default 
 @max_pixels_option("Images with more pixels are not decoded; they fail.")
 @json_option
 @verbosity_options
-def verify(rec_path: str, list_file: Optional[str], choice: TransformChoice, **options: Any) -> int:
+def verify(rec_path: str, list_file: Optional[str], transforms: TransformOptions, **options: Any) -> int:
     """Prove that REC is sound: its bytes, its .idx, and what MXNet's ImageRecordIter makes of it.
 
     With LIST, every entry must be there, in order, with its labels. With --root, the images are decoded and transformed again
@@ -70,12 +70,12 @@ def verify(rec_path: str, list_file: Optional[str], choice: TransformChoice, **o
     """
     if options["root"] is not None and list_file is None:
         raise click.UsageError("--root is the folder of the list's images: give LIST too.")
-    if choice and options["root"] is None:
+    if transforms and options["root"] is None:
         raise click.UsageError("the transforms are for comparing with the images: give --root too, or leave them out.")
     from ..verification.verify import verify as verify_dataset
 
     with at_work(rec_path, "images decoded and read") as progress:
-        report = verify_dataset(rec_path, list_file, transformations=choice.make(), progress=progress, **options)
+        report = verify_dataset(rec_path, list_file, transformations=transforms.make(), progress=progress, **options)
     show(report)
     return OK if report.ok else FAILED
 

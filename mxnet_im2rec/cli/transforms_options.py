@@ -36,7 +36,7 @@ _PIXELS = _Pixels(1, _MOST_PIXELS)
 
 
 def transform_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The four options that name transforms; the command receives them as one argument, `choice`."""
+    """The four options that name transforms; the command receives them as one argument, `transforms`."""
     options = [
         click.option("--resize", type=_PIXELS, metavar="N", help="Resize to N x N pixels, as Gluon's Resize(N) does."),
         click.option("--short-edge", type=_PIXELS, metavar="N", help="Resize until the shorter edge has N pixels."),
@@ -52,14 +52,14 @@ def transform_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)  # takes along the options that it has already
     def command(resize: Any, short_edge: Any, center_crop: Any, transformations: Any, **others: Any) -> Any:
-        return function(choice=TransformChoice(resize, short_edge, center_crop, transformations), **others)
+        return function(transforms=TransformOptions(resize, short_edge, center_crop, transformations), **others)
 
     for option in reversed(options):
         command = option(command)
     return command
 
 
-class TransformChoice:
+class TransformOptions:
     """What the options say about the transforms; checked at once, made when it is needed."""
 
     def __init__(self, resize: Optional[int], short_edge: Optional[int], crop: Optional[int], named: Optional[str]) -> None:
