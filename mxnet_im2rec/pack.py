@@ -125,7 +125,8 @@ def im2rec(
         place an interruption may cost more than ``batch_size``: all of those are tried again then.
     only : str, os.PathLike or sequence of Failure, optional
         Pack only the entries that failed before: the ``.failures.tsv`` of a dataset, or its report's ``failures``. The list
-        must have them on the same lines. The table of a run that has raised is refused: it may not list all. :func:`mxnet_im2rec.concatenate` joins the two datasets.
+        must have them on the same lines. The table of a run that has raised is refused: it may not list all.
+        :func:`mxnet_im2rec.concatenate` joins the two datasets.
     timeout : float or None
         In seconds: a worker process that is on one image for longer is ended, and the image fails. None waits for ever, as do
         threads and the calling process, which nothing can end.
