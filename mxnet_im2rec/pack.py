@@ -158,8 +158,8 @@ def im2rec(
     EmptyDatasetError
         If there is nothing to write: MXNet crashes on an empty dataset.
     WorkerDiedError
-        If a worker process cannot be started or made ready. One that dies later is replaced, and its images are tried once more, each
-        alone; one that kills a worker again fails.
+        If a worker process cannot be started or made ready. One that dies later is replaced, and its images are tried once more,
+        each alone; one that kills a worker again fails.
     OutputError
         If the dataset cannot be written whole, or another run is writing it.
     ResumeError
