@@ -205,7 +205,7 @@ def collect_all(pool, count):
 
 
 def test_a_worker_that_is_stopped_while_it_sends_is_ended_and_its_items_are_tried_again():
-    with limited(), open_pool("fork-1", timeout=1.0) as pool:
+    with limited(120), open_pool("fork-1", timeout=3.0) as pool:
         (worker,) = pool._workers
         pool.submit(0, [1, (20 << 20,), 2])
 
@@ -220,7 +220,7 @@ def test_a_worker_that_is_stopped_while_it_sends_is_ended_and_its_items_are_trie
 
 
 def test_a_worker_that_is_stopped_does_not_block_what_is_sent_to_it():
-    with limited(), open_pool("fork-1", timeout=1.0) as pool:
+    with limited(120), open_pool("fork-1", timeout=3.0) as pool:
         (worker,) = pool._workers
         wait_for(lambda: worker.is_ready)
         os.kill(worker.process.pid, signal.SIGSTOP)

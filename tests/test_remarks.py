@@ -287,7 +287,7 @@ for workers in (0, 2):
 """
     exit_code, _, err = run_script(code, tmp_path)
     assert exit_code == 0, err
-    assert (err.count("from C\n"), err.count("from Python\n")) == (26, 26)
+    assert (err.count("from C"), err.count("from Python")) == (26, 26)  # lines of two workers may mix
     assert err.count(WORDS) == err.count("damaged inside, and stored all the same") == 2 * len(BAD)
 
 

@@ -308,8 +308,9 @@ class _Worker:
         self.number = number
         self.jobs: Deque[_Job] = deque()  # given out, and not done
         self._state = _shared_numbers(context)
-        self._seen = (0, 0)  # how many items it had begun, and how much had come from it
-        self._seconds = 0.0  # for which neither has changed
+        self._num_sent = 0  # bytes, to it
+        self._seen = (0, 0, 0)  # how many items it had begun, and how many bytes had gone to and fro
+        self._seconds = 0.0  # for which none of these has changed
         self._unsent: Deque[memoryview] = deque()  # parts of messages that its pipe has no room for
         inbox, self.outbox = context.Pipe(duplex=False)
         pipe, outbox = context.Pipe(duplex=False)
@@ -353,7 +354,7 @@ class _Worker:
 
     def has_been_still(self, seconds: float) -> float:
         """For how long it has been seen on the same item, after ``seconds`` more; 0 where it has nothing to do."""
-        seen = (self.num_begun, self.inbox.num_bytes)
+        seen = (self.num_begun, self._num_sent, self.inbox.num_bytes)
         if seen != self._seen or (self.is_ready and not self.jobs):
             self._seen, self._seconds = seen, 0.0
         else:
@@ -389,7 +390,9 @@ class _Worker:
         try:
             while self._unsent:
                 rest = self._unsent[0]
-                self._unsent[0] = rest[os.write(self.outbox.fileno(), rest) :]
+                count = os.write(self.outbox.fileno(), rest)
+                self._num_sent += count
+                self._unsent[0] = rest[count:]
                 if not self._unsent[0]:
                     self._unsent.popleft()
         except BlockingIOError:

@@ -167,12 +167,13 @@ def im2rec(
         If the list cannot be opened, or the output's folder or the root is not there.
     ErrorLimitExceeded
         If more than ``error_limit`` entries fail; it carries all of them up to there, and names the file that lists them,
-        ``out.failed-run.failures.tsv``. The next run that succeeds removes that file.
+        ``out.failed-run.failures.tsv``. The next run that succeeds removes that file. With ``num_workers=0`` its ``__cause__`` is
+        the exception that the last one failed with.
     EmptyDatasetError
         If there is nothing to write: MXNet crashes on an empty dataset.
     WorkerDiedError
-        If a worker process cannot be made ready. One that dies later is replaced, and its images are tried once more, each
-        alone; one that kills a worker again fails.
+        If a worker process cannot be started or made ready. One that dies later is replaced, and its images are tried once more,
+        each alone; one that kills a worker again fails.
     OutputError
         If the dataset cannot be written whole, or another run is writing it.
     ResumeError

@@ -130,10 +130,10 @@ class Packer:
             if not data:
                 raise ImageError(f"the file is empty: {stream.name!r}")
             stage = "decode"
-            imagefile.check_size(data, self._max_pixels)
             damage = None
             if self.pass_through:
                 imagefile.check_readable_by_mxnet(data)
+            imagefile.check_size(data, self._max_pixels)
             if self._strict or not self.pass_through:
                 (image, full_size), damage = listen_to(self._decode, data)
             if damage is not None and self._strict:
