@@ -277,8 +277,8 @@ class RecordWriter:
                     )
             if kept.idx_bytes and os.pread(idx.fileno(), 1, kept.idx_bytes - 1) != b"\n":
                 raise ResumeError(
-                    f"{idx.name!r} was secured up to byte {kept.idx_bytes:,} by its journal, where no line ends. "
-                    f"Begin anew, without resume"
+                    f"{idx.name!r} or its journal is damaged: no line ends at byte {kept.idx_bytes:,}, up to which it was "
+                    f"secured. Begin anew, without resume"
                 )
             for stream, size in ((rec, kept.rec_bytes), (idx, kept.idx_bytes)):
                 os.ftruncate(stream.fileno(), size)
