@@ -274,8 +274,8 @@ class RecordWriter:
                     what = f"{stream.name!r} holds {found:,} bytes, {size:,} were secured; it was changed since. "
                     raise ResumeError(Text(what, "Begin anew, without ", Argument("resume")))
             if kept.idx_bytes and os.pread(idx.fileno(), 1, kept.idx_bytes - 1) != b"\n":
-                what = f"{idx.name!r} was secured up to byte {kept.idx_bytes:,} by its journal, where no line ends. "
-                raise ResumeError(Text(what, "Begin anew, without ", Argument("resume")))
+                what = f"{idx.name!r} or its journal is damaged: no line ends at byte {kept.idx_bytes:,}, up to which it was "
+                raise ResumeError(Text(what, "secured. Begin anew, without ", Argument("resume")))
             for stream, size in ((rec, kept.rec_bytes), (idx, kept.idx_bytes)):
                 os.ftruncate(stream.fileno(), size)
             idx.seek(0, os.SEEK_END)
