@@ -4,15 +4,25 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+CORES ?= $(shell nproc)
+PYTEST = $(VENV)/bin/python -m pytest --numprocesses $(CORES) --dist loadfile
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-quick test-all lint bench clean
 
 demo: $(VENV)/.demo
 	$(VENV)/bin/python tutorials/demo.py
 
+# Every behaviour. Leaves out only what is marked slow: soaks, and tests that need a real server.
 test: $(VENV)/.test
-	$(VENV)/bin/python -m pytest
+	$(PYTEST) -m "not slow"
+
+# Leaves out whole programs and whole datasets too.
+test-quick: $(VENV)/.test
+	$(PYTEST) -m "not slow and not whole"
+
+test-all: $(VENV)/.test
+	$(PYTEST)
 
 lint: $(VENV)/.lint
 	$(VENV)/bin/ruff check .

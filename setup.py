@@ -40,7 +40,7 @@ setup(
     extras_require={
         "demo": photos,
         "plot": plot,
-        "test": ["pytest>=7", "pytest-timeout>=2", "hypothesis>=6", "psutil>=5", "pillow", *photos, *plot],
+        "test": ["pytest>=7", "pytest-timeout>=2", "pytest-xdist>=3", "hypothesis>=6", "psutil>=5", "pillow", *photos, *plot],
         "lint": ["ruff==0.17.*", "mypy>=1.5"],
     },
     classifiers=[

@@ -218,9 +218,11 @@ class WorkerDiedError(Im2RecError, RuntimeError):
     Attributes
     ----------
     paths : tuple of str
-        The images that the dead workers were on.
+        The image that the worker was on when it broke, as the list names it. Empty where the worker was on no image: it could not
+        be started, ended before it was ready, or was sending results.
     exitcode : int or None
-        The exit code of the first of them; a negative one is the number of the signal that ended it.
+        The exit code of a worker that ended before it was ready; a negative one is the number of the signal that ended it. None
+        of any other worker.
     """
 
     def __init__(self, message: str, paths: Sequence[str] = (), exitcode: Optional[int] = None) -> None:

@@ -9,6 +9,7 @@ import pytest
 from conftest import PHOTOS, make_varieties, write_list
 from helpers import dataset_bytes, read_records
 from mxnet.gluon.data.vision import ImageRecordDataset, transforms
+from reference import reference_tool
 
 from mxnet_im2rec import ListEntry, im2rec
 
@@ -171,32 +172,30 @@ def test_payloads_with_recordio_magic_read_back(photos, tmp_path):
     assert all(np.array_equal(image, expected) for image in next(iterator).data[0].asnumpy())
 
 
-@pytest.mark.parametrize("arguments", [["--resize", "120"], ["--quality", "70"], ["--color", "0"], ["--pass-through"]])
-def test_same_bytes_as_the_reference_tool(photos, tmp_path, arguments):
-    """mxnet.tools.im2rec on the same list, with the Gluon transforms that mean the same."""
-    import shutil
-    import subprocess
-    import sys
-
-    jpegs = tmp_path / "images"
-    jpegs.mkdir()
+@pytest.fixture(scope="module")
+def reference(photos, tmp_path_factory):
+    """A folder of JPEGs; and a function that packs its list by mxnet.tools.im2rec with some arguments."""
+    folder = tmp_path_factory.mktemp("reference")
     for name in PHOTOS:
-        image = cv2.imread(str(photos / name))
-        cv2.imwrite(str(jpegs / (name[:-4] + ".jpg")), image)
-    write_list(tmp_path / "reference.lst", [name[:-4] + ".jpg" for name in PHOTOS])
-    shutil.copy(tmp_path / "reference.lst", tmp_path / "ours.lst")
-    subprocess.run(
-        [sys.executable, "-c", "import mxnet_im2rec, runpy; runpy.run_module('mxnet.tools.im2rec', run_name='__main__')"]
-        + [str(tmp_path / "reference"), str(jpegs), *arguments],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    options = {
-        "--resize": {"transformations": transforms.Compose([transforms.Resize(120, keep_ratio=True)])},
-        "--quality": {"quality": 70},
-        "--color": {"color": 0},
-        "--pass-through": {"pass_through": True},
-    }[arguments[0]]
-    report = im2rec(tmp_path / "ours.lst", tmp_path / "ours", num_workers=2, root=jpegs, **options)
-    assert dataset_bytes(report) == ((tmp_path / "reference.rec").read_bytes(), (tmp_path / "reference.idx").read_bytes())
+        cv2.imwrite(str(folder / (name[:-4] + ".jpg")), cv2.imread(str(photos / name)))
+    with reference_tool(tmp_path_factory.mktemp("errors")) as ask:
+        yield folder, lambda *arguments: ask("run", arguments)
+
+
+REFERENCE_OPTIONS = {
+    "--resize 120": {"transformations": transforms.Compose([transforms.Resize(120, keep_ratio=True)])},
+    "--quality 70": {"quality": 70},
+    "--color 0": {"color": 0},
+    "--pass-through": {"pass_through": True},
+}
+
+
+@pytest.mark.parametrize("arguments", REFERENCE_OPTIONS)
+def test_same_bytes_as_the_reference_tool(reference, tmp_path, arguments):
+    """mxnet.tools.im2rec on the same list, with the Gluon transforms that mean the same."""
+    folder, run = reference
+    for name in ("theirs.lst", "ours.lst"):
+        write_list(tmp_path / name, [name[:-4] + ".jpg" for name in PHOTOS])
+    assert run(tmp_path / "theirs", folder, *arguments.split())[0] is None
+    report = im2rec(tmp_path / "ours.lst", tmp_path / "ours", num_workers=2, root=folder, **REFERENCE_OPTIONS[arguments])
+    assert dataset_bytes(report) == ((tmp_path / "theirs.rec").read_bytes(), (tmp_path / "theirs.idx").read_bytes())

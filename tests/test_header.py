@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mxnet_im2rec.labels import as_float32
 from mxnet_im2rec.limits import MAX_INDEX, MAX_RECORD_BYTES
-from mxnet_im2rec.recordio.header import pack_header
+from mxnet_im2rec.recordio.header import pack_header, unpack_header
 
 CASES = {
     "zero": (0, (0.0,)),
@@ -55,8 +55,11 @@ def test_mxnet_unpacks_what_was_packed(index, labels):
     st.binary(max_size=20),
 )
 @settings(deadline=None, max_examples=200)
-def test_any_record_is_that_of_mxnet(index, labels, payload):
-    assert pack_header(index, labels) + payload == oracle(index, labels, payload)
+def test_any_record_is_that_of_mxnet_and_gives_its_labels_back(index, labels, payload):
+    record = pack_header(index, labels) + payload
+    assert record == oracle(index, labels, payload)
+    header = unpack_header(record)
+    assert (header.index, header.labels.tolist(), header.size) == (index, labels, len(record) - len(payload))
 
 
 def test_labels_may_be_any_sequence_of_numbers():

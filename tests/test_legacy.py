@@ -5,7 +5,6 @@
 import contextlib
 import errno
 import itertools
-import json
 import os
 import shutil
 import signal
@@ -21,59 +20,18 @@ import pytest
 from conftest import PHOTOS, SKIMAGE, make_varieties, write_list
 from helpers import REPO, wait_for
 from PIL import Image
+from reference import reference_tool
 
 from mxnet_im2rec import RecordFile
 from mxnet_im2rec.cli import legacy
 from mxnet_im2rec.cli.legacy import command, entries, packing
 
-# Runs MXNet's tool many times over in one process, to load MXNet once. OpenCV's threads do not survive the tool's forks.
-REFERENCE = """
-import contextlib, gc, io, json, sys
-import mxnet_im2rec, cv2, runpy
-cv2.setNumThreads(1)
-for line in sys.stdin:
-    what, argv = json.loads(line)
-    out, error, result = io.StringIO(), None, None
-    sys.argv = ["im2rec.py", *argv]
-    with contextlib.redirect_stdout(out):
-        if what == "run":
-            try:
-                runpy.run_module("mxnet.tools.im2rec", run_name="__main__")
-            except BaseException as raised:
-                error = type(raised).__name__
-            gc.collect()  # closes what it wrote
-            result = [error, out.getvalue()]
-        else:
-            module = runpy.run_module("mxnet.tools.im2rec", run_name="reference")
-            result = vars(module["parse_args"]()) if what == "parse" else list(module["read_list"](argv[0]))
-    print(json.dumps(result), flush=True)
-"""
-
 
 @pytest.fixture(scope="module")
 def ask(tmp_path_factory):
     """Has MXNet's tool do something: 'run', 'parse' or 'read', with these arguments; gives what it gives."""
-    errors = tmp_path_factory.mktemp("errors") / "stderr"
-    with open(errors, "wb") as stderr:
-        process = subprocess.Popen(
-            [sys.executable, "-c", REFERENCE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            env={**os.environ, "PYTHONPATH": str(REPO), "PYTHONUTF8": "1"},
-        )
-
-    def ask_it(what, argv):
-        process.stdin.write(json.dumps([what, list(map(str, argv))]).encode() + b"\n")
-        process.stdin.flush()
-        answer = process.stdout.readline()
-        assert answer, errors.read_text("utf-8")
-        return json.loads(answer)
-
-    yield ask_it
-    process.stdin.close()
-    process.stdout.close()
-    process.wait(30)
+    with reference_tool(tmp_path_factory.mktemp("errors")) as ask_it:
+        yield ask_it
 
 
 def pairwise(**options):

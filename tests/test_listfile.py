@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import read_list
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mxnet_im2rec import LabelPrecisionWarning, ListEntry
@@ -350,18 +350,6 @@ def as_line(entry, separator="\t"):
     return separator.join([str(entry.index), *map(repr, entry.labels), entry.path])
 
 
-@given(ENTRIES)
-@settings(deadline=None, max_examples=300)
-def test_an_entry_survives_the_way_through_a_line(entry):
-    assert parse_line(as_line(entry)) == entry
-
-
-@given(ENTRIES.map(lambda entry: entry._replace(path="a " + entry.path)))
-@settings(deadline=None, max_examples=200)
-def test_an_entry_survives_the_way_through_a_line_without_tabs(entry):
-    assert parse_line(as_line(entry, "  ")) == entry
-
-
 @given(st.lists(ENTRIES, max_size=8, unique_by=lambda entry: entry.index), st.booleans(), st.sampled_from(["\n", "\r\n"]))
 @settings(deadline=None, max_examples=100)
 def test_entries_survive_the_way_through_a_file(scratch, entries, with_bom, line_end):
@@ -370,33 +358,6 @@ def test_entries_survive_the_way_through_a_file(scratch, entries, with_bom, line
         warnings.simplefilter("error")  # whatever float32 holds loses nothing
         assert list(read_list(scratch)) == [entry._replace(line=number) for number, entry in enumerate(entries, 1)]
     assert list(read_list(entries)) == [entry._replace(line=number) for number, entry in enumerate(entries, 1)]
-
-
-FRAGMENTS = [b"1", b"22", b"\t", b" ", b"a.jpg", b"\n", b"\r", b"#", BOM, b"\xff", b"\x00", b"\x1c", b"-", b".", b"_"]
-FRAGMENTS += [b"e9", b"nan", b"1e39", b"99999999999999999999", b"1\t2\tb.jpg\n", "\u3000\u0665".encode()]
-ANY_FILE = st.one_of(st.binary(max_size=200), st.lists(st.sampled_from(FRAGMENTS), max_size=30).map(b"".join))
-
-
-@given(ANY_FILE, st.booleans())
-@settings(deadline=None, max_examples=400)
-def test_any_bytes_as_a_list_give_entries_or_failures(scratch, data, pack_labels):
-    scratch.write_bytes(data)
-    for result in quietly(read_list(scratch, pack_labels)):
-        assert isinstance(result, (ListEntry, Failure))
-        if isinstance(result, ListEntry):
-            assert 0 <= result.index <= MAX_INDEX
-            assert result.labels
-            assert all(abs(label) < 3.5e38 for label in result.labels)
-            assert result.path
-
-
-@given(ANY_FILE)
-@example(BOM + b" #")
-@example(b"\n" + BOM + b"#")
-@settings(deadline=None, max_examples=300)
-def test_the_count_is_right_for_any_bytes(scratch, data):
-    scratch.write_bytes(data)
-    assert LstFile(scratch).count() == len(quietly(read_list(scratch)))
 
 
 def test_a_source_notices_that_its_list_changes(tmp_path):

@@ -128,6 +128,6 @@ def test_examples_in_docstrings_run(module):
 
 
 def test_source_files_carry_the_licence():
-    for path in [*SOURCES.values(), *PACKAGE.parent.glob("tests/*.py"), *PACKAGE.parent.glob("benchmarks/*.py")]:
+    for path in [*SOURCES.values(), *PACKAGE.parent.glob("tests/**/*.py"), *PACKAGE.parent.glob("benchmarks/*.py")]:
         lines = path.read_text("utf-8").splitlines()[:2]
         assert lines == ["# Copyright 2026 the mxnet_im2rec authors", "# SPDX-License-Identifier: Apache-2.0"], path

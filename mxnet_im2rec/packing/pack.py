@@ -19,7 +19,10 @@ from ..dataset.failures import format_failures, pick, read_failures, write_failu
 from ..dataset.journal import KeptFailure
 from ..dataset.publish import FAILED_RUN, table_paths
 from ..dataset.writer import RecordWriter
-from ..engine.parallel import ProcessPool, SerialPool, ThreadPool, ordered_map
+from ..engine.ordered import ordered_map
+from ..engine.processes import ProcessPool
+from ..engine.serial import SerialPool
+from ..engine.threads import ThreadPool
 from ..errors import (
     ArgumentTypeError,
     ArgumentValueError,

@@ -24,7 +24,9 @@ from typing import Any, Callable, Dict, Iterator, Optional, Union
 import numpy as np
 
 from .. import arguments
-from ..engine.parallel import ProcessPool, SerialPool, ordered_map
+from ..engine.ordered import ordered_map
+from ..engine.processes import ProcessPool
+from ..engine.serial import SerialPool
 from ..errors import ArgumentTypeError, ArgumentValueError, WorkerDiedError
 from ..limits import MAX_PIXELS
 from ..lists.open_list import ListLike, open_list

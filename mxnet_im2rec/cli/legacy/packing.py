@@ -11,7 +11,7 @@ from typing import Callable, Iterable, List, Union
 
 from ...arguments import most_workers
 from ...dataset.writer import RecordWriter
-from ...engine.parallel import ordered_map
+from ...engine.ordered import ordered_map
 from ...errors import EmptyDatasetError, WorkerDiedError
 from ...lists.lst_file import LstFile
 from ...packing.pack import open_pool

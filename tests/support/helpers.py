@@ -3,13 +3,16 @@
 """What several test files need: reading records back with MXNet, and running scripts to their end."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
-REPO = Path(__file__).resolve().parent.parent
+REPO = Path(__file__).resolve().parents[2]
 
 
 def read_records(report):
@@ -71,8 +74,6 @@ def children_left():
 
 def wait_for(condition, seconds=60):
     """Wait until a condition holds, looking often; give what it gave."""
-    import time
-
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         value = condition()
@@ -80,3 +81,19 @@ def wait_for(condition, seconds=60):
             return value
         time.sleep(0.01)
     raise AssertionError(f"did not happen within {seconds} s: {condition}")
+
+
+@contextmanager
+def limited(seconds=60):
+    """Raise TimeoutError in the middle of whatever waits for longer than that."""
+
+    def stop(*_):
+        raise TimeoutError(f"blocked for {seconds} seconds")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)

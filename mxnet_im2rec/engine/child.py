@@ -1,0 +1,154 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""A worker process's whole life. The other end, in the parent process, is ``worker``.
+
+Between parent and child:
+
+1. The parent makes two pipes for this child alone, one for jobs and one for replies, and a small piece of shared memory, the
+   state. Then it starts the child.
+2. The child calls ``work.prepare()``, which loads what the work needs. From then on it is ready.
+3. The parent sends jobs: ``(ticket, items)``. It sends the next one while the child is busy, so that the child never waits.
+4. The child works on the items, one after the other. Before each it writes the item's position into the state, so that the
+   parent knows it even if the child dies at once.
+5. The child replies ``(ticket, results, is_last, error)`` when the job is done, and also in the middle of a job when its
+   results have become large.
+6. The parent sends None. The child ends, with exit code 0.
+
+If the work raises, the reply has the traceback as ``error``, and the child ends. If there is no memory or file left for an item
+that a fresh process may well have, the child writes into the state that it is worn out, and ends without a result for it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import traceback
+from multiprocessing.connection import Connection, wait
+from typing import Any, Callable, List, Sequence
+
+from .messages import MessageReader, pack
+from .pool import do_work, size_of
+
+_FLUSH_BYTES = 8 << 20  # results of this size are sent, though their job is not done
+_NOT_READY, _ON_NO_ITEM = -1, -2  # in place of a position
+_PR_SET_PDEATHSIG = 1  # prctl.h
+
+
+class WorkerState:
+    """Where a child is: three numbers in memory that it shares with its parent. The child writes, the parent reads."""
+
+    def __init__(self, context: Any) -> None:
+        if context.get_start_method() == "fork":
+            self._numbers: Any = memoryview(mmap.mmap(-1, 24)).cast("q")  # unlike RawArray, it needs no /dev/shm
+        else:
+            self._numbers = context.RawArray("q", 3)
+        self._numbers[0] = _NOT_READY
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the child has loaded what it needs."""
+        return self._numbers[0] != _NOT_READY
+
+    @property
+    def position(self) -> int:
+        """The position, in its job, of the item that the child is on; negative where it is on none."""
+        return self._numbers[0]
+
+    def leave_item(self) -> None:
+        """The child is ready, and on no item: it waits for a job, or sends results."""
+        self._numbers[0] = _ON_NO_ITEM
+
+    @property
+    def num_begun(self) -> int:
+        """How many items the child has begun, of all its jobs."""
+        return self._numbers[1]
+
+    def begin(self, position: int) -> None:
+        self._numbers[0] = position
+        self._numbers[1] += 1
+
+    @property
+    def is_worn_out(self) -> bool:
+        """Whether the child ends because it lacks memory, or the like, which a fresh process has."""
+        return bool(self._numbers[2])
+
+    def wear_out(self) -> None:
+        self._numbers[2] = 1
+
+    def wear_out_on(self, position: int) -> None:
+        self._numbers[0] = position
+        self.wear_out()
+
+
+def run(jobs: Connection, replies: Connection, work: Any, state: WorkerState) -> None:
+    """Be a worker, until the parent sends None or is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _die_with_parent()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    ticket = -1
+    reader = MessageReader(jobs)
+    try:
+        work.prepare()
+        while not state.is_worn_out:
+            state.leave_item()
+            job = reader.take()
+            if job is None:
+                return
+            ticket, items = job
+            _do_job(ticket, items, replies, work, state)
+    except MemoryError:
+        state.wear_out()
+    except Exception:
+        _send(replies, (ticket, [], False, traceback.format_exc()))
+
+
+def _do_job(ticket: int, items: Sequence[Any], replies: Connection, work: Callable, state: WorkerState) -> None:
+    pid = os.getpid()
+    results: List[Any] = []
+    num_bytes = 0
+    for position, item in enumerate(items):
+        state.begin(position)
+        result = do_work(work, item, pid)
+        # An item that a fresh process has no room for gets its result: the next fresh process has no room for it either.
+        is_worn_out = state.num_begun > 1 and getattr(work, "is_worn_out", False)
+        if not is_worn_out:
+            results.append(result)
+            num_bytes += size_of(result)
+        is_last = position == len(items) - 1 and not is_worn_out
+        if results and (is_last or is_worn_out or num_bytes > _FLUSH_BYTES):
+            state.leave_item()
+            _send(replies, (ticket, results, is_last, None))
+            results, num_bytes = [], 0
+        if is_worn_out:
+            state.wear_out_on(position)
+            return
+
+
+def _send(pipe: Connection, message: Any) -> None:
+    rest = pack(message)
+    while rest:
+        rest = rest[os.write(pipe.fileno(), rest) :]
+
+
+def _die_with_parent() -> None:
+    """Have Linux kill this process when the thread that started it ends, even one in C code that never gives Python's lock back.
+
+    If a fork server has started this process, and on other systems, only _end_with_parent() ends it.
+    """
+    parent = multiprocessing.parent_process()
+    if sys.platform == "linux" and parent is not None and os.getppid() == parent.pid:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _end_with_parent() -> None:
+    """End this process, busy or not, as soon as its parent is gone, however the parent ended."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
