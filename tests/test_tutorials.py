@@ -18,9 +18,9 @@ from typing import List, Tuple
 
 import pytest
 import skimage.data
+from mxnet_im2rec.cli.common import ProgressLines
 
 import mxnet_im2rec
-from mxnet_im2rec.cli.common import ProgressLines
 
 ROOT = Path(__file__).resolve().parents[1]
 TUTORIALS = sorted((ROOT / "tutorials").glob("*.md"))
