@@ -19,7 +19,8 @@ from helpers import start_script, wait_for
 from mxnet.gluon.data.vision import transforms
 from test_verify import HEADER_SIZE, only_problem, png, problems, small, write
 
-from mxnet_im2rec import ListEntry, VerifyError, im2rec, verify
+from mxnet_im2rec import ListEntry, OutputError, VerifyError, im2rec, verify
+from mxnet_im2rec.dataset.writer import RecordWriter
 from mxnet_im2rec.packing import pack
 from mxnet_im2rec.verification import verify as verification
 
@@ -295,7 +296,21 @@ def test_a_lost_record_is_not_published(monkeypatch, photos, tmp_path):
             write_it(self, record)
 
     monkeypatch.setattr(mx.recordio.MXRecordIO, "write", lose_7)
+    with pytest.raises(OutputError, match="the records that were written end at"):
+        im2rec(photos / "images.lst", tmp_path / "out", num_workers=0, verify=True)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_record_that_was_never_written_is_not_published(monkeypatch, photos, tmp_path):
+    write_it = RecordWriter.write
+
+    def lose_7(self, index, record):
+        if index != 7:
+            write_it(self, index, record)
+
+    monkeypatch.setattr(RecordWriter, "write", lose_7)
     with pytest.raises(VerifyError) as caught:
         im2rec(photos / "images.lst", tmp_path / "out", num_workers=0, verify=True)
-    assert "expected 20 records, found 19" in [problem.message for problem in caught.value.problems]
+    (problem,) = caught.value.problems
+    assert problem.index == 7 and "has no record" in problem.message
     assert os.listdir(tmp_path) == []

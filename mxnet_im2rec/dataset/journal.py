@@ -37,7 +37,7 @@ _KEYS = {  # of each kind of line, by its first key
     "journal": {"journal", "settings"},
     "run": {"run", "host"},
     "publishing": {"publishing", "inodes"},
-    "checkpoint": {"checkpoint", "failures", "all"},
+    "checkpoint": {"checkpoint", "failures", "all", "damaged"},
 }
 _TOKEN = re.compile("[0-9a-f]{12}")
 _DIGEST = re.compile("[0-9a-f]{1,128}")
@@ -219,7 +219,7 @@ class Journal:
             _check_order(self.checkpoint, checkpoint, failures, line["all"])
             self.failures = failures if line["all"] else self.failures + failures
             _check_failures(checkpoint, self.failures)
-            self.damaged = self.damaged + _damaged(line.get("damaged", []), checkpoint)
+            self.damaged = self.damaged + _damaged(line["damaged"], checkpoint)
             self.checkpoint = checkpoint
 
     def start(self, settings: Dict[str, str]) -> None:
@@ -246,7 +246,7 @@ class Journal:
         new = list(damaged[len(self.damaged) :])
         rows = [(each.entries, each.records, *astuple(each.failure)[:_KEPT_FIELDS]) for each in failures]
         line = {"checkpoint": asdict(checkpoint), "failures": rows, "all": replace}
-        self._append({**line, "damaged": [(entries, *astuple(image)) for entries, image in new]} if new else line)
+        self._append({**line, "damaged": [(entries, *astuple(image)) for entries, image in new]})
         self.checkpoint = checkpoint
         self.failures = failures if replace else self.failures + failures
         self.damaged = self.damaged + new
