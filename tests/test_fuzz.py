@@ -371,16 +371,24 @@ def test_any_bytes_are_looked_at_without_harm(data):
     assert isinstance(tags, struct.error) or all(len(values) > 0 for values in tags.values())
 
 
+@pytest.fixture
+def opencv_of_one_thread():
+    """Else the threads that OpenCV starts are in the way of tests that fork."""
+    with one_thread():
+        yield
+
+
 @fuzz(300)
 @given(st.one_of(mutated(IMAGES), mutated(IMAGES, most=1)))
-def test_what_opencv_decodes_has_the_size_that_was_told(data):
+def test_what_opencv_decodes_has_the_size_that_was_told(opencv_of_one_thread, data):
     """Else a small file could say that it is small, and fill the memory."""
     size = image_size(data)
     if size is None or size[0] * size[1] > 1 << 16:
         return
+    if sniff(data) == "PNG" and outcome(ImageError, check_whole, data) is not None:
+        return  # OpenCV takes as much memory as the length of a chunk says, up to 4 GiB; so the package never gives it such a PNG
     try:
-        with one_thread():  # else those that it starts are in the way of tests that fork
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
         return
     assert image is None or image.shape[0] * image.shape[1] == size[0] * size[1]

@@ -6,9 +6,9 @@ import os
 import shutil
 from pathlib import Path
 
-import mxnet as mx
 import numpy as np
 import pytest
+from by_mxnet import write_by_mxnet
 from conftest import PHOTOS, make_varieties, write_list
 from helpers import dataset_bytes, read_records
 
@@ -24,11 +24,7 @@ def packed(photos, tmp_path):
 
 def write_raw(folder, payloads, name="raw"):
     """A dataset by MXNet's own writer, of any payloads."""
-    writer = mx.recordio.MXIndexedRecordIO(str(folder / f"{name}.idx"), str(folder / f"{name}.rec"), "w")
-    for index, payload in enumerate(payloads):
-        writer.write_idx(index, mx.recordio.pack(mx.recordio.IRHeader(0, float(index), index, 0), payload))
-    writer.close()
-    return folder / f"{name}.rec"
+    return write_by_mxnet(folder / name, [(index, float(index), payload) for index, payload in enumerate(payloads)])
 
 
 def test_build_index_gives_what_packing_wrote(packed):
@@ -176,11 +172,7 @@ def test_extract_and_pack_again_gives_the_same_file(tmp_path):
 
 def test_extract_names_duplicates_apart_and_tells_of_records_without_an_image(tmp_path, photos):
     image = (photos / "rocket.jpg").read_bytes()
-    writer = mx.recordio.MXIndexedRecordIO(str(tmp_path / "a.idx"), str(tmp_path / "a.rec"), "w")
-    writer.write_idx(0, mx.recordio.pack(mx.recordio.IRHeader(0, [3.0, 4.0], 0, 0), b""))
-    for _ in range(2):
-        writer.write_idx(5, mx.recordio.pack(mx.recordio.IRHeader(0, 1.0, 5, 0), image))
-    writer.close()
+    write_by_mxnet(tmp_path / "a", [(0, [3.0, 4.0], b""), (5, 1.0, image), (5, 1.0, image)])
     report = extract(tmp_path / "a.rec", tmp_path / "files")
     assert sorted(path.name for path in (tmp_path / "files").iterdir()) == ["5.jpg", "5_2.jpg", "images.lst"]
     assert report.skipped == ((0, 0),) and str(report).endswith("; 1 record holds none")

@@ -4,12 +4,11 @@
 
 import os
 import struct
-from pathlib import Path
 
 import cv2
-import mxnet as mx
 import numpy as np
 import pytest
+from by_mxnet import write_by_mxnet
 from conftest import PHOTOS, SKIMAGE, write_list
 from mxnet.gluon.data.vision import transforms
 from PIL import Image
@@ -29,12 +28,8 @@ def png(height=6, width=8, seed=0, channels=3):
 
 def write(prefix, records):
     """A dataset by MXNet's own writer; records are (index, labels, content)."""
-    writer = mx.recordio.MXIndexedRecordIO(f"{prefix}.idx", f"{prefix}.rec", "w")
-    for index, labels, content in records:
-        label = labels[0] if len(labels) == 1 else labels
-        writer.write_idx(index, mx.recordio.pack(mx.recordio.IRHeader(0, label, index, 0), content))
-    writer.close()
-    return Path(f"{prefix}.rec")
+    records = [(index, labels[0] if len(labels) == 1 else labels, content) for index, labels, content in records]
+    return write_by_mxnet(prefix, records)
 
 
 def small(folder, count=3):

@@ -5,19 +5,17 @@
 import os
 import shutil
 import signal
-import struct
 import sys
 from contextlib import suppress
 
 import cv2
-import mxnet as mx
 import numpy as np
 import psutil
 import pytest
 from conftest import PHOTOS, SKIMAGE
 from helpers import start_script, wait_for
 from mxnet.gluon.data.vision import transforms
-from test_verify import HEADER_SIZE, only_problem, png, problems, small, write
+from test_verify import only_problem, png, problems, small, write
 
 from mxnet_im2rec import ListEntry, OutputError, VerifyError, im2rec, verify
 from mxnet_im2rec.dataset.writer import RecordWriter
@@ -39,14 +37,15 @@ def webp():
 
 
 @pytest.mark.parametrize(
-    ("content", "place"),
-    [(webp(), 0), (webp(), 6), (b"no image", 3), (png()[:-30], 6)],
-    ids=["WebP first", "WebP last", "garbage", "truncated"],
+    "contents",
+    [{0: webp()}, {6: webp()}, {3: b"no image", 6: png()[:-30]}],
+    ids=["WebP first", "WebP last", "garbage and truncated"],
 )
-def test_images_that_end_mxnet_are_problems(tmp_path, content, place):
-    records = [(index, [0.0], content if index == place else png(seed=index)) for index in range(7)]
+def test_images_that_end_mxnet_are_problems(tmp_path, contents):
+    records = [(index, [0.0], contents.get(index, png(seed=index))) for index in range(7)]
     report = verify(write(tmp_path / "a", records))
-    assert any(problem.layer == "reader" and problem.position == place for problem in report.problems), str(report)
+    found = {problem.position for problem in report.problems if problem.layer == "reader"}
+    assert set(contents) <= found, str(report)
     assert any("ImageRecordIter" in problem for problem in problems(report, "reader")), str(report)
 
 
@@ -55,15 +54,9 @@ def test_a_record_without_an_image_is_a_problem(tmp_path):
     assert [problem.position for problem in report.problems if problem.layer == "structure"] == [1, 2]
 
 
-def test_half_a_jpeg_is_a_problem_though_all_decode_it(tmp_path):
-    jpeg = (SKIMAGE / "rocket.jpg").read_bytes()
-    report = verify(write(tmp_path / "a", [(0, [0.0], jpeg), (1, [0.0], jpeg[: len(jpeg) // 2])]))
-    assert "truncated" in only_problem(report, "reader").message
-
-
 def photo(seed=0, restart=0):
-    """A JPEG of a real photo, another for each seed."""
-    cat = cv2.imread(str(SKIMAGE / "chelsea.png"))[seed : 250 + seed, :400]
+    """A JPEG of a part of a real photo, another for each seed."""
+    cat = cv2.imread(str(SKIMAGE / "chelsea.png"))[seed : 125 + seed, 100:300]
     return cv2.imencode(".jpg", cat, [cv2.IMWRITE_JPEG_QUALITY, 90, cv2.IMWRITE_JPEG_RST_INTERVAL, restart])[1].tobytes()
 
 
@@ -108,7 +101,8 @@ def test_a_few_bytes_too_many_are_a_note_and_many_a_problem(tmp_path):
 
 
 def test_a_damaged_jpeg_is_told_once_and_not_where_no_pixels_are_looked_at(tmp_path):
-    cut = damaged(photo(restart=4))[:-2000]
+    whole = photo(restart=4)
+    cut = damaged(whole)[: len(whole) * 3 // 4]
     rec_path = write(tmp_path / "a", [(0, [0.0], photo()), (1, [0.0], cut), (2, [0.0], damaged(photo(1)))])
     report = verify(rec_path)
     assert [problem.position for problem in report.problems] == [1, 2]
@@ -125,16 +119,14 @@ def test_a_chunk_of_a_png_is_named_as_text(tmp_path):
 
 @pytest.mark.parametrize("encoding", [".png", ".jpg"])
 def test_flipped_bytes_of_images_never_end_the_caller(tmp_path, encoding):
-    rec_path = small(tmp_path)
-    if encoding == ".jpg":
-        content = cv2.imencode(".jpg", cv2.imread(str(SKIMAGE / "chelsea.png"))[:40, :40])[1].tobytes()
-        rec_path = write(tmp_path / "small", [(index, [0.0], content) for index in range(3)])
-    good = rec_path.read_bytes()
-    for place in np.linspace(8 + HEADER_SIZE, len(good) // 3 - 1, 2).astype(int).tolist():
-        rec_path.write_bytes(good[:place] + bytes([good[place] ^ 0xFF]) + good[place + 1 :])
-        report = verify(rec_path)
-        if encoding == ".png":  # whose checksums tell
-            assert not report.ok, place
+    """The first byte of one image, the last of another."""
+    cat = cv2.imread(str(SKIMAGE / "chelsea.png"))[:40, :40]
+    contents = [bytearray(cv2.imencode(encoding, cat)[1].tobytes()) for _ in range(3)]
+    contents[0][0] ^= 0xFF
+    contents[2][-1] ^= 0xFF
+    report = verify(write(tmp_path / "a", [(index, [0.0], bytes(content)) for index, content in enumerate(contents)]))
+    found = {problem.position for problem in report.problems} - {None}
+    assert found == {0, 2}, str(report)
 
 
 def test_swapped_images_are_found_by_their_sources(without_reader, photos, tmp_path):
@@ -184,24 +176,27 @@ def readback_with(monkeypatch, tmp_path, code):
 
 
 LYING_READERS = {
-    "labels": ("batch.label[0][1] = 77", "gives the labels [77.0], the record holds [2.0]"),
-    "pixels": ("batch.data[0][2, 0, 0, 0] = 255 - batch.data[0][2, 0, 0, 0]", "gives other pixels"),
-    "fewer": ("batch.pad += 1", "gives 2 of 3 records"),
-    "more": ("batch.pad -= 1", "gives more than 3 of 3 records"),
-    "death": ("import os; os.abort()", "ImageRecordIter crashed: SIGABRT"),
-    "silence": ("import time; time.sleep(60)", "gave nothing for 3 seconds"),
-    "error": ("raise mx.MXNetError('it does not like it')", "ImageRecordIter fails: MXNetError: it does not like it"),
-    "exit": ("import os; os._exit(3)", "ended with exit code 3"),
+    "labels and pixels": (
+        "batch.label[0][1] = 77; batch.data[0][2, 0, 0, 0] = 255 - batch.data[0][2, 0, 0, 0]",
+        ["gives the labels [77.0], the record holds [2.0]", "gives other pixels"],
+    ),
+    "fewer": ("batch.pad += 1", ["gives 2 of 3 records"]),
+    "more": ("batch.pad -= 1", ["gives more than 3 of 3 records"]),
+    "death": ("import os; os.abort()", ["ImageRecordIter crashed: SIGABRT"]),
+    "silence": ("import time; time.sleep(60)", ["gave nothing for 3 seconds"]),
+    "error": ("raise mx.MXNetError('it does not like it')", ["ImageRecordIter fails: MXNetError: it does not like it"]),
+    "exit": ("import os; os._exit(3)", ["ended with exit code 3"]),
 }
 
 
 @pytest.mark.parametrize("lie", list(LYING_READERS))
 def test_whatever_the_reader_does_becomes_a_problem(monkeypatch, tmp_path, lie):
-    statement, message = LYING_READERS[lie]
+    statement, messages = LYING_READERS[lie]
     lines = ["def lying(**options):", "    for batch in Iter(**options):", f"        {statement}", "        yield batch"]
     readback_with(monkeypatch, tmp_path, "\n".join([*lines, "mx.io.ImageRecordIter = lying"]))
     report = verify(small(tmp_path), timeout=3 if lie == "silence" else 100)
-    assert message in only_problem(report, "reader").message
+    assert report.num_problems == len(messages), str(report)
+    assert all(problem.layer == "reader" and said in problem.message for said, problem in zip(messages, report.problems))
 
 
 def test_without_mxnet_nothing_is_proven(monkeypatch, tmp_path):
