@@ -5,21 +5,18 @@
 from __future__ import annotations
 
 import functools
-import os
-from typing import Any, Callable, Dict, Iterator, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, NamedTuple, Optional, Tuple, Union
 
 import cv2
 import numpy as np
 
 from ..errors import RecordFormatError
 from ..images import codec as images
-from ..images.imagefile import check_size
 from ..images.remarks import listen_to
 from ..recordio.reader import Record, read_header, read_one
 from ..storage.filebuffer import FileBuffer
 from ..text import Argument, Text
-from ..transforms.pipeline import Packer
-from ..transforms.plan import generators_kept
+from ..transforms.loading import ImageLoader
 from ..values import Entries, Failure, ListEntry
 from .findings import Findings, Tally
 from .structure import Structure
@@ -132,20 +129,31 @@ class Likeness(NamedTuple):
     """Whether it is a JPEG by OpenCV, of which OpenCV here makes other bytes."""
 
 
-class SourceCheck(Packer):
-    """Compares stored images with their sources, run through the transforms again as packing does. Can be pickled."""
+class SourceCheck:
+    """Compares stored images with their sources, which are loaded and transformed as packing does it. Can be pickled.
 
-    def __init__(self, rec_path: str, root: str, transformations: Optional[Callable], **options: Any) -> None:
-        super().__init__(
-            root=root, transformations=transformations, encoding=".png", quality=3, pass_through=False, **options
-        )  # encoding and quality do not matter: nothing is encoded
+    Parameters
+    ----------
+    rec_path : str
+        The .rec.
+    options
+        The arguments of :class:`ImageLoader`.
+    """
+
+    def __init__(self, rec_path: str, **options: Any) -> None:
+        self._loader = ImageLoader(**options)
         self._rec_path = rec_path
         self._buffer: Optional[FileBuffer] = None
+        self.is_worn_out = False
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_buffer": None}
 
-    def __call__(self, match: Match) -> Union[Likeness, Difference]:  # type: ignore[override]
+    def prepare(self) -> None:
+        """Make a worker process ready."""
+        self._loader.prepare()
+
+    def __call__(self, match: Match) -> Union[Likeness, Difference]:
         """How near the stored image is to its source, or what is wrong with it."""
         entry, _, offset = match
         self.is_worn_out = False
@@ -156,29 +164,20 @@ class SourceCheck(Packer):
         except (RecordFormatError, OSError) as error:  # it changed meanwhile, or cannot be read
             return Difference(str(error))
         try:
-            with open(os.path.join(self._root, entry.path), "rb") as stream:
-                data = stream.read()
-            if self._plan is None and data == record.content:
+            data = self._loader.read(entry)
+            if not self._loader.has_transformations and data == record.content:
                 return Likeness(float("inf"))
-            expected = self._image_of(data, entry.index)
+            self._loader.check_size(data)
+            decoded, _ = self._loader.decode(data)
+            expected = self._loader.transform(decoded, entry.index)
         except (Exception, SystemExit) as error:  # of a transform too
-            self._recover(error)
+            self.is_worn_out = self._loader.recover(error)
             return Difference(f"its source {entry.path!r} cannot be used: {type(error).__name__}: {error}")
         try:
-            check_size(record.content, self._max_pixels)
+            self._loader.check_size(record.content)
             return _compare(expected, record)
         except ValueError as error:
             return Difference(str(error))
-
-    def _image_of(self, data: bytes, index: int) -> np.ndarray:
-        check_size(data, self._max_pixels)
-        (image, full_size), _ = listen_to(self._decode, data)
-        if self._plan is None:
-            return image
-        if self._plan.is_random:
-            with generators_kept():
-                return self._plan(images.to_8_bits(image), index, full_size)
-        return self._plan(images.to_8_bits(image), index, full_size)
 
 
 def _compare(expected: np.ndarray, record: Record) -> Union[Likeness, Difference]:

@@ -32,7 +32,7 @@ from ..progress import Progress, Tell, open_progress
 from ..recordio.reader import idx_beside
 from ..storage.filebuffer import FileBuffer
 from ..text import Argument, Text
-from ..transforms.pipeline import starting_workers
+from ..transforms.processes import ready_to_fork
 from .findings import Findings, VerifyReport
 from .source_images import OTHER_ARGUMENTS, Difference, Likeness, Match, SourceCheck, match_list
 from .structure import Structure, check_index, check_structure
@@ -157,7 +157,7 @@ def verify(
     check = None
     if root is not None and pixels != "none":
         options: Dict[str, Any] = {"seed": seed, "color": int(color), "fast_decode": fast_decode, "max_pixels": max_pixels}
-        check = SourceCheck(path, root, transformations, **options)
+        check = SourceCheck(path, root=root, transformations=transformations, **options)
 
     findings = Findings()
     buffer = FileBuffer(path)
@@ -231,7 +231,7 @@ def _check_sources(
     hints = set()  # that were given: each stands once
     first_other, num_others = -1, 0  # of the JPEGs that have other bytes
     if num_workers:
-        options: Any = {"name_of": lambda match: str(match[0].path), "starting": starting_workers}
+        options: Any = {"name_of": lambda match: str(match[0].path), "starting": ready_to_fork}
         pool = ProcessPool(check, num_workers, multiprocessing.get_context(), **options)
     try:
         with pool:

@@ -29,8 +29,6 @@ class Doubtful(bytes):
 class Work:
     """From an entry to its record, or to a Failure that says why there is none."""
 
-    is_random = False
-
     def __init__(self, args: argparse.Namespace) -> None:
         self.pass_through: bool = args.pass_through
         self._root: str = args.root
