@@ -37,12 +37,13 @@ if TYPE_CHECKING:
     from .lists.check import CheckReport, Finding, check_list
     from .lists.making import ListReport, make_list
     from .packing.pack import im2rec
-    from .recordio.reader import Record, RecordFile
+    from .recordio.reader import RecordFile
+    from .recordio.record import Record
     from .tools.contact_sheet import contact_sheet
     from .tools.repair import ExtractReport, LostRange, SalvageReport, build_index, extract, salvage
     from .tools.summary import RecordSize, Summary, summarize
     from .values import DamagedImage, Failure, ListEntry, PackReport
-    from .verification.findings import Problem, VerifyReport
+    from .verification.report import Problem, VerifyReport
     from .verification.verify import verify
 
 __version__ = "0.1.0"
@@ -103,7 +104,7 @@ _HOMES = {
     "DamagedImage": "values",
     "Failure": "values",
     "PackReport": "values",
-    "Record": "recordio.reader",
+    "Record": "recordio.record",
     "RecordFile": "recordio.reader",
     "ExtractReport": "tools.repair",
     "LostRange": "tools.repair",
@@ -115,8 +116,8 @@ _HOMES = {
     "Summary": "tools.summary",
     "summarize": "tools.summary",
     "contact_sheet": "tools.contact_sheet",
-    "Problem": "verification.findings",
-    "VerifyReport": "verification.findings",
+    "Problem": "verification.report",
+    "VerifyReport": "verification.report",
     "verify": "verification.verify",
 }  # the rest are errors
 

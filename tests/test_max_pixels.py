@@ -24,7 +24,8 @@ from mxnet_im2rec import (
     verify,
 )
 from mxnet_im2rec.images import codec as images
-from mxnet_im2rec.images.imagefile import check_size, image_size
+from mxnet_im2rec.images.checks import check_size
+from mxnet_im2rec.images.sizes import image_size
 from mxnet_im2rec.limits import MAX_PIXELS
 
 SIDE = 30_000  # squared, more than MAX_PIXELS

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-import struct
 import time
 from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -33,8 +32,11 @@ from typing import (
 
 from .. import arguments
 from ..errors import ArgumentTypeError, ImageError
-from ..images import imagefile
+from ..images import jpeg, png
+from ..images.checks import check_readable_by_mxnet, check_size, check_whole
+from ..images.formats import MXNET_FORMATS, describe, sniff
 from ..images.remarks import listen_to
+from ..images.sizes import image_size
 from ..labels import DetectionLabels, as_float32, is_inexact
 from ..limits import HEADER_BYTES, MAX_PIXELS, why_too_large
 from ..text import Argument, Text, message_of
@@ -51,11 +53,6 @@ _HEAD_SIZES = (
     256 << 10,
 )  # what is read of a JPEG: most have their first scan within the first, nearly all in the second
 _SMALL = 64 << 10  # a file up to here is read at once
-_EOI = b"\xff\xd9"
-_PNG_END = bytes.fromhex("0000000049454e44ae426082")
-_EXIF = b"Exif\0\0"
-_APP1, _SOS = 0xE1, 0xDA
-_WITHOUT_LENGTH = frozenset([0x00, 0x01, *range(0xD0, 0xDA), 0xFF])
 _CHUNK = 64  # entries that a thread takes at once
 _MOST_WIDTHS = 32  # of the labels, whose entries are kept for a finding
 
@@ -304,29 +301,29 @@ class _Probe:
 
     def _look(self, stream: BinaryIO, path: str, size: int, entry: ListEntry) -> _Result:
         head = _read(stream, size if size <= _SMALL else _HEAD_SIZES[0])
-        name = imagefile.sniff(head)
+        name = sniff(head)
         orientation = 1
         error = None
         try:
             if name == "JPEG":
                 head, orientation = self._look_at_jpeg(stream, head, size)
-            elif name in ("BMP", "TIFF") or (self._pass_through and name in imagefile.MXNET_FORMATS):
+            elif name in ("BMP", "TIFF") or (self._pass_through and name in MXNET_FORMATS):
                 head = _rest(stream, head, size)  # they are rare, or the checksums of all their data count
                 if self._pass_through or name == "BMP":
-                    imagefile.check_readable_by_mxnet(head)
+                    check_readable_by_mxnet(head)
             elif self._pass_through:
-                imagefile.check_readable_by_mxnet(head)
+                check_readable_by_mxnet(head)
             elif name == "PNG":
                 if size > len(head):
-                    stream.seek(-len(_PNG_END), os.SEEK_END)
-                if size == len(head) or _read(stream, len(_PNG_END)) != _PNG_END:
-                    imagefile.check_whole(_rest(stream, head, size))
+                    stream.seek(-len(png.END), os.SEEK_END)
+                if size == len(head) or _read(stream, len(png.END)) != png.END:
+                    check_whole(_rest(stream, head, size))
             elif not _has_decoder(path):
-                raise ImageError(f"OpenCV does not decode {imagefile.describe(head)}")
+                raise ImageError(f"OpenCV does not decode {describe(head)}")
         except OSError:
             raise
         except Exception as problem:  # of a damaged header; packing looks at it in the same way
-            is_format = name is None or name not in imagefile.MXNET_FORMATS
+            is_format = name is None or name not in MXNET_FORMATS
             text = message_of(problem) if isinstance(problem, ImageError) else f"its {name} header is damaged: {problem}"
             error = ("format" if is_format else "damaged", text)
         error = error or self._too_large(stream, head, size, entry)
@@ -341,23 +338,23 @@ class _Probe:
     def _look_at_jpeg(self, stream: BinaryIO, head: bytes, size: int) -> Tuple[bytes, int]:
         """Check a JPEG, by its segments up to the first scan and its last two bytes if that will do; gives what was read of it,
         and its orientation."""
-        check = imagefile.check_readable_by_mxnet if self._pass_through else imagefile.check_whole
-        orientation, scan = _jpeg_header(head)
+        check = check_readable_by_mxnet if self._pass_through else check_whole
+        orientation, scan = jpeg.read_head(head)
         if scan is None and len(head) < size:
             head += _read(stream, _HEAD_SIZES[1] - len(head))
-            orientation, scan = _jpeg_header(head)
-        if scan is not None and scan <= size - 2 and _last_bytes(stream, head, size) == _EOI:
-            check(head[:scan] + _EOI)  # what is in between is neither walked through nor decoded by these
+            orientation, scan = jpeg.read_head(head)
+        if scan is not None and scan <= size - 2 and _last_bytes(stream, head, size) == jpeg.END:
+            check(head[:scan] + jpeg.END)  # what is in between is neither walked through nor decoded by these
         else:
             head = _rest(stream, head, size)
             check(head)
         return head, orientation
 
     def _too_large(self, stream: BinaryIO, head: bytes, size: int, entry: ListEntry) -> Optional[Tuple[str, str]]:
-        if self._max_pixels is not None and imagefile.image_size(head) is None:  # a header may be longer than the others
+        if self._max_pixels is not None and image_size(head) is None:  # a header may be longer than the others
             head = _rest(stream, head, size)
         try:
-            imagefile.check_size(head, self._max_pixels)
+            check_size(head, self._max_pixels)
         except ImageError as error:
             return "too large", message_of(error)
         num_labels = len(entry.labels)
@@ -405,31 +402,6 @@ def _last_bytes(stream: BinaryIO, head: bytes, size: int) -> bytes:
         return head[-2:]
     stream.seek(-2, os.SEEK_END)
     return _read(stream, 2)
-
-
-def _jpeg_header(data: bytes) -> Tuple[int, Optional[int]]:
-    """The EXIF orientation, 1 to 8, and where the data of the first scan begin; None if the segments up to there do not follow
-    each other directly, or lie beyond these bytes."""
-    orientation = 0
-    position = 2
-    while position + 4 <= len(data):
-        marker, length = data[position + 1], int.from_bytes(data[position + 2 : position + 4], "big")
-        if data[position] != 0xFF or marker in _WITHOUT_LENGTH or length < 2:
-            break
-        if marker == _APP1 and not orientation and data[position + 4 : position + 10] == _EXIF:
-            orientation = _exif_orientation(data[position + 10 : position + 2 + length])
-        position += 2 + length
-        if marker == _SOS:
-            return orientation or 1, position if position <= len(data) else None
-    return orientation or 1, None
-
-
-def _exif_orientation(tiff: bytes) -> int:
-    try:
-        found = imagefile.read_tiff_tags(tiff).get("orientation", [1])[0]
-    except struct.error:
-        return 1
-    return found if 1 <= found <= 8 else 1
 
 
 def _has_decoder(path: str) -> bool:

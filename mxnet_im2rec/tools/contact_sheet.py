@@ -22,7 +22,8 @@ from ..images import codec as images
 from ..images.remarks import listen_to
 from ..labels import as_float32, detection_classes
 from ..limits import MAX_PIXELS
-from ..recordio.reader import Record, RecordFile
+from ..recordio.reader import RecordFile
+from ..recordio.record import Record
 from ..text import Argument, Text
 
 _log = logging.getLogger("mxnet_im2rec")

@@ -18,10 +18,14 @@ from ..dataset.journal import Journal
 from ..dataset.publish import fsync_folder
 from ..dataset.writer import RecordWriter
 from ..errors import ArgumentValueError, EmptyDatasetError, ImageError, OutputError, RecordFormatError
-from ..images import imagefile
+from ..images.checks import check_whole
+from ..images.formats import sniff
+from ..recordio.advice import damaged_rec
 from ..recordio.frames import MAGIC_BYTES, find_magic, find_record, read_frames, read_record
 from ..recordio.header import unpack_header
-from ..recordio.reader import Record, RecordFile, damaged_rec, idx_beside, scan
+from ..recordio.paths import DatasetPaths
+from ..recordio.reader import RecordFile
+from ..recordio.record import Record, scan
 from ..storage.filebuffer import FileBuffer, UnreadableError
 from ..text import Argument, Call, Text
 from ..values import format_bytes
@@ -73,7 +77,7 @@ def build_index(rec_path: _Path, idx_path: Optional[_Path] = None) -> str:
     '/data/images_rec.idx'
     """
     rec_path = os.path.abspath(os.fsdecode(rec_path))
-    idx_path = os.path.abspath(os.fsdecode(idx_path)) if idx_path is not None else idx_beside(rec_path)
+    idx_path = os.path.abspath(os.fsdecode(idx_path)) if idx_path is not None else DatasetPaths.of_rec(rec_path).idx
     if os.path.exists(idx_path) and os.path.samefile(rec_path, idx_path):
         raise ArgumentValueError("idx_path", f"{idx_path!r} is the .rec itself", help="give the .idx to write")
     if os.path.isdir(idx_path):
@@ -255,10 +259,10 @@ def _check_end(buffer: FileBuffer, offset: int, following: int, content: Union[b
     except UnreadableError:  # which says nothing of this record
         pass
     data = bytes(content)
-    if imagefile.sniff(data) not in ("JPEG", "PNG"):
+    if sniff(data) not in ("JPEG", "PNG"):
         raise RecordFormatError(path, offset + 4, "a length up to the next frame", "no frame there")
     try:
-        imagefile.check_whole(data)
+        check_whole(data)
     except ImageError as error:
         raise RecordFormatError(path, offset + 4, "a length up to the next frame", f"none there, and {error}") from None
 
@@ -380,7 +384,7 @@ def _write_images(records: RecordFile, folder: str, entries: TextIO, by_label: b
 
 
 def _file_name(record: Record, used: int, by_label: bool) -> str:
-    extension = EXTENSIONS.get(imagefile.sniff(bytes(record.content[:64])) or "", ".bin")
+    extension = EXTENSIONS.get(sniff(bytes(record.content[:64])) or "", ".bin")
     name = f"{record.index}{'' if used == 1 else f'_{used}'}{extension}"
     return f"{_folder_name(record.labels[0])}/{name}" if by_label and len(record.labels) else name
 

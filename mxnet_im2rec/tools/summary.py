@@ -13,9 +13,11 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from ..errors import ArgumentValueError, RecordFormatError
-from ..images.imagefile import image_size, sniff
+from ..images.formats import sniff
+from ..images.sizes import image_size
 from ..labels import detection_classes
-from ..recordio.reader import Record, RecordFile
+from ..recordio.reader import RecordFile
+from ..recordio.record import Record
 from ..values import format_bytes
 
 HEADER_ONLY = "header only"

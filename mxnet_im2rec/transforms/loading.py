@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import ArgumentValueError, ImageError
 from ..images import codec as images
-from ..images.imagefile import check_size
+from ..images.checks import check_size
 from ..images.remarks import listen_to
 from ..mxnet_compat import forget_failures
 from ..values import ListEntry

@@ -8,7 +8,7 @@ from typing import Any, Callable, Optional, Tuple, Union
 
 from ..errors import ArgumentValueError, ImageError
 from ..images import codec as images
-from ..images.imagefile import check_readable_by_mxnet
+from ..images.checks import check_readable_by_mxnet
 from ..text import Argument, Text
 from ..values import Failure, ListEntry
 from .loading import ImageLoader
