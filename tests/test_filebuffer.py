@@ -15,7 +15,7 @@ from mxnet_im2rec import RecordFile, build_index, concatenate, extract, salvage,
 from mxnet_im2rec.recordio.frames import MAGIC_BYTES, frame
 from mxnet_im2rec.recordio.header import pack_header
 from mxnet_im2rec.storage.filebuffer import FileBuffer, UnreadableError
-from mxnet_im2rec.tools.repair import _whole_records
+from mxnet_im2rec.tools.salvage import _whole_records
 from mxnet_im2rec.verification.collecting import ProblemCollector
 from mxnet_im2rec.verification.structure import check_structure
 
