@@ -38,10 +38,10 @@ WAYS = ["the run", "its group", "SIGTERM", "Ctrl-C"]  # to end a run; a worker i
 def pack(options):
     """What a user's script does; and it counts what is made, by index, and tells how far it is."""
     from mxnet_im2rec import im2rec
-    from mxnet_im2rec.transforms.pipeline import Packer
+    from mxnet_im2rec.packing.worker import Worker
 
     made = os.open(options["made"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    make = Packer.__call__
+    make = Worker.__call__
 
     def make_counted(self, entry):
         os.write(made, struct.pack("<q", entry.index))
@@ -50,7 +50,7 @@ def pack(options):
     def progress(done, total, failures):
         struct.pack_into("<q", shared, 0, done)
 
-    Packer.__call__ = make_counted
+    Worker.__call__ = make_counted
     with open(options["progress"], "r+b") as stream:
         shared = mmap.mmap(stream.fileno(), 8)
     report = im2rec(options["list"], options["output"], progress=progress, **options["im2rec"])

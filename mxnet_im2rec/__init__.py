@@ -34,15 +34,19 @@ if TYPE_CHECKING:
         VerifyError,
         WorkerDiedError,
     )
-    from .lists.check import CheckReport, Finding, check_list
+    from .lists.check import check_list
+    from .lists.check_report import CheckReport, Finding
     from .lists.making import ListReport, make_list
     from .packing.pack import im2rec
-    from .recordio.reader import Record, RecordFile
+    from .recordio.reader import RecordFile
+    from .recordio.record import Record
+    from .tools.build_index import build_index
     from .tools.contact_sheet import contact_sheet
-    from .tools.repair import ExtractReport, LostRange, SalvageReport, build_index, extract, salvage
+    from .tools.extract import ExtractReport, extract
+    from .tools.salvage import LostRange, SalvageReport, salvage
     from .tools.summary import RecordSize, Summary, summarize
     from .values import DamagedImage, Failure, ListEntry, PackReport
-    from .verification.findings import Problem, VerifyReport
+    from .verification.report import Problem, VerifyReport
     from .verification.verify import verify
 
 __version__ = "0.1.0"
@@ -95,28 +99,28 @@ _HOMES = {
     "im2rec": "packing.pack",
     "concatenate": "dataset.merge",
     "ListEntry": "values",
-    "CheckReport": "lists.check",
-    "Finding": "lists.check",
+    "CheckReport": "lists.check_report",
+    "Finding": "lists.check_report",
     "check_list": "lists.check",
     "ListReport": "lists.making",
     "make_list": "lists.making",
     "DamagedImage": "values",
     "Failure": "values",
     "PackReport": "values",
-    "Record": "recordio.reader",
+    "Record": "recordio.record",
     "RecordFile": "recordio.reader",
-    "ExtractReport": "tools.repair",
-    "LostRange": "tools.repair",
-    "SalvageReport": "tools.repair",
-    "build_index": "tools.repair",
-    "extract": "tools.repair",
-    "salvage": "tools.repair",
+    "ExtractReport": "tools.extract",
+    "LostRange": "tools.salvage",
+    "SalvageReport": "tools.salvage",
+    "build_index": "tools.build_index",
+    "extract": "tools.extract",
+    "salvage": "tools.salvage",
     "RecordSize": "tools.summary",
     "Summary": "tools.summary",
     "summarize": "tools.summary",
     "contact_sheet": "tools.contact_sheet",
-    "Problem": "verification.findings",
-    "VerifyReport": "verification.findings",
+    "Problem": "verification.report",
+    "VerifyReport": "verification.report",
     "verify": "verification.verify",
 }  # the rest are errors
 

@@ -32,7 +32,7 @@ from .text import Argument, Text, count, message_of, printable
 
 if TYPE_CHECKING:
     from .values import Failure
-    from .verification.findings import Problem
+    from .verification.report import Problem
 
 
 def _rebuild(cls: type, args: tuple, state: dict, cause: Optional[BaseException]) -> BaseException:

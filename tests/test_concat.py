@@ -23,7 +23,7 @@ from mxnet_im2rec.dataset import writer
 from mxnet_im2rec.dataset.failures import read_failures, write_failures
 from mxnet_im2rec.dataset.writer import RecordWriter
 from mxnet_im2rec.recordio.header import pack_header
-from mxnet_im2rec.tools import repair
+from mxnet_im2rec.tools import build_index as index_builder
 
 
 @pytest.fixture
@@ -338,7 +338,7 @@ def test_build_index_of_a_rec_that_changes_meanwhile(tmp_path, monkeypatch):
     for change in (lambda: write_over(tmp_path / "a.rec"), (tmp_path / "a.rec").unlink):
         idx = (tmp_path / "a.idx").read_bytes()
         with monkeypatch.context() as patch:
-            interfere(patch, repair, "scan", change)
+            interfere(patch, index_builder, "scan", change)
             with pytest.raises(OutputError, match=r"a\.rec' was changed, or replaced .*a\.idx' is as it was, call build_index"):
                 build_index(tmp_path / "a.rec")
         assert (tmp_path / "a.idx").read_bytes() == idx
@@ -348,7 +348,7 @@ def test_build_index_of_a_rec_that_changes_meanwhile(tmp_path, monkeypatch):
 
 def test_build_index_elsewhere_of_a_rec_that_is_published_meanwhile(tmp_path, monkeypatch):
     republish(tmp_path, "a", range(5))
-    interfere(monkeypatch, repair, "scan", lambda: republish(tmp_path, "a", range(9)))
+    interfere(monkeypatch, index_builder, "scan", lambda: republish(tmp_path, "a", range(9)))
     with pytest.raises(OutputError, match=r"a\.rec' was changed, or replaced"):
         build_index(tmp_path / "a.rec", tmp_path / "other.idx")
     assert sorted(os.listdir(tmp_path)) == ["a.idx", "a.rec"]
@@ -370,7 +370,7 @@ def test_build_index_while_the_dataset_is_written(tmp_path, monkeypatch):
         except OutputError as error:
             refused.append(str(error))
 
-    interfere(monkeypatch, repair, "scan", publish)
+    interfere(monkeypatch, index_builder, "scan", publish)
     build_index(tmp_path / "a.rec")
     assert len(refused) == 1 and "is writing" in refused[0]
     assert (tmp_path / "a.idx").read_bytes() == b"7\t0\n" and sorted(os.listdir(tmp_path)) == ["a.idx", "a.rec"]

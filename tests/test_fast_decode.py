@@ -12,7 +12,7 @@ from PIL import Image
 
 from mxnet_im2rec import im2rec
 from mxnet_im2rec.images import codec as images
-from mxnet_im2rec.images import imagefile
+from mxnet_im2rec.images import jpeg
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_the_size_in_the_header_is_the_size_of_the_decoded_image(large, varietie
     checked = 0
     for path in [*large.glob("*.jpg"), *varieties.glob("*.jpg")]:
         data = path.read_bytes()
-        assert imagefile.jpeg_size(data) == images.decode(data, 1).shape[:2], path
+        assert jpeg.size(data) == images.decode(data, 1).shape[:2], path
         checked += 1
     assert checked > 12
 
@@ -96,7 +96,7 @@ def test_an_xmp_segment_before_the_exif_one_does_not_hide_it(large):
     data = (large / "rotated6.jpg").read_bytes()
     xmp = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta/>"
     with_xmp = data[:2] + b"\xff\xe1" + (len(xmp) + 2).to_bytes(2, "big") + xmp + data[2:]
-    assert imagefile.jpeg_size(with_xmp) == imagefile.jpeg_size(data)
+    assert jpeg.size(with_xmp) == jpeg.size(data)
 
 
 def test_a_truncated_jpeg_is_still_a_failure(large):

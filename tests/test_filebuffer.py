@@ -15,8 +15,8 @@ from mxnet_im2rec import RecordFile, build_index, concatenate, extract, salvage,
 from mxnet_im2rec.recordio.frames import MAGIC_BYTES, frame
 from mxnet_im2rec.recordio.header import pack_header
 from mxnet_im2rec.storage.filebuffer import FileBuffer, UnreadableError
-from mxnet_im2rec.tools.repair import _whole_records
-from mxnet_im2rec.verification.findings import Findings
+from mxnet_im2rec.tools.salvage import _whole_records
+from mxnet_im2rec.verification.collecting import ProblemCollector
 from mxnet_im2rec.verification.structure import check_structure
 
 PAGE = 4096
@@ -142,7 +142,7 @@ def test_other_functions_name_the_file_and_the_range(tmp_path, damage_disk, func
 CUT = """
 import json, os, sys
 import mxnet_im2rec
-from mxnet_im2rec import filebuffer
+from mxnet_im2rec.storage import filebuffer
 
 name, rec = {name!r}, {rec!r}
 opened = filebuffer.FileBuffer.__init__
@@ -269,7 +269,7 @@ def test_steps_grow_with_the_size_and_no_faster(name, function):
         if function == "salvage":
             list(_whole_records(buffer, "a.rec", []))
         else:
-            check_structure(buffer, "a.rec", Findings())
+            check_structure(buffer, "a.rec", ProblemCollector())
         steps.append(buffer.num_slices)
         assert buffer.num_slices < 16 * count
     assert steps[2] < 2.2 * steps[1] + 50 and steps[1] < 2.2 * steps[0] + 50

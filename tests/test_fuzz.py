@@ -24,23 +24,18 @@ from mxnet_im2rec import ListEntry, OutputError, ResumeError, im2rec
 from mxnet_im2rec.dataset.failures import read_failures, write_failures
 from mxnet_im2rec.dataset.journal import Checkpoint, Journal, KeptFailure, Publishing
 from mxnet_im2rec.errors import ImageError, ListLineError, RecordFormatError
+from mxnet_im2rec.images import jpeg, tiff
+from mxnet_im2rec.images.checks import check_readable_by_mxnet, check_size, check_whole
 from mxnet_im2rec.images.codec import one_thread
-from mxnet_im2rec.images.imagefile import (
-    check_readable_by_mxnet,
-    check_size,
-    check_whole,
-    describe,
-    image_size,
-    jpeg_size,
-    read_tiff_tags,
-    sniff,
-)
+from mxnet_im2rec.images.formats import describe, sniff
+from mxnet_im2rec.images.sizes import image_size
 from mxnet_im2rec.limits import MAX_INDEX
 from mxnet_im2rec.lists.lines import format_line, parse_line, why_unlistable
 from mxnet_im2rec.lists.lst_file import LstFile
 from mxnet_im2rec.recordio.frames import MAGIC_BYTES, find_record, frame, read_frame, read_record
 from mxnet_im2rec.recordio.header import Header, pack_header, unpack_header
-from mxnet_im2rec.recordio.reader import read_index, scan
+from mxnet_im2rec.recordio.index import read_index
+from mxnet_im2rec.recordio.record import scan
 from mxnet_im2rec.values import Failure
 
 BY_HAND = int(os.environ.get("IM2REC_FUZZ_EXAMPLES", "0"))
@@ -364,10 +359,10 @@ def test_any_bytes_are_looked_at_without_harm(data):
     is_part_of_tiff = name in ("TIFF", "BigTIFF") and "strips or tiles" in str(allowed)
     assert isinstance(allowed, ImageError) == (is_too_large or is_part_of_tiff)
     check_size(data, None)
-    of_jpeg = outcome(ImageError, jpeg_size, data)
+    of_jpeg = outcome(ImageError, jpeg.size, jpeg.read_head, data)
     if name == "JPEG" and isinstance(of_jpeg, tuple) and min(of_jpeg) > 0 and size is not None:
         assert of_jpeg[0] * of_jpeg[1] == size[0] * size[1]
-    tags = outcome(struct.error, read_tiff_tags, data)
+    tags = outcome(struct.error, tiff.read_tags, data)
     assert isinstance(tags, struct.error) or all(len(values) > 0 for values in tags.values())
 
 
@@ -412,7 +407,7 @@ LONG = {
 
 @pytest.mark.parametrize("name", list(LONG))
 def test_a_large_file_takes_no_time(name):
-    for check in (sniff, describe, check_whole, check_readable_by_mxnet, image_size, jpeg_size, read_tiff_tags):
+    for check in (sniff, describe, check_whole, check_readable_by_mxnet, image_size, jpeg.size, jpeg.read_head, tiff.read_tags):
         outcome((ImageError, struct.error), check, LONG[name])
 
 

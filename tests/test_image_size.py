@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mxnet_im2rec.images import codec as images
-from mxnet_im2rec.images.imagefile import image_size
+from mxnet_im2rec.images.sizes import image_size
 
 HEIGHT, WIDTH = 37, 300  # unlike, and the one needs two bytes
 SIGNATURES = [

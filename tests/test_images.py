@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mxnet_im2rec.errors import ImageError
+from mxnet_im2rec.images import checks, formats
 from mxnet_im2rec.images import codec as images
-from mxnet_im2rec.images import imagefile
 
 ROWS, COLUMNS = np.mgrid[0:30, 0:40]
 RGB = np.stack([ROWS * 8, COLUMNS * 6, (ROWS + COLUMNS) * 3], axis=2).astype(np.uint8)
@@ -202,7 +202,7 @@ def refuses(check, data):
 
 @each_packable
 def test_the_format_of_what_can_be_packed_is_told(kind, data):
-    assert imagefile.sniff(data) == kind
+    assert formats.sniff(data) == kind
 
 
 SIGNATURES = {
@@ -229,13 +229,13 @@ SIGNATURES = {
 
 @pytest.mark.parametrize(("data", "name"), list(SIGNATURES.values()), ids=list(SIGNATURES))
 def test_other_formats_are_told(data, name):
-    assert imagefile.sniff(data) == name
-    assert imagefile.describe(data).startswith(f"{name} data" if name else "no known image format")
+    assert formats.sniff(data) == name
+    assert formats.describe(data).startswith(f"{name} data" if name else "no known image format")
 
 
 @pytest.mark.parametrize("name", list(OTHERS))
 def test_other_formats_are_told_of_real_files(name):
-    assert imagefile.sniff(OTHERS[name]) == name
+    assert formats.sniff(OTHERS[name]) == name
 
 
 # ---- damage
@@ -243,27 +243,27 @@ def test_other_formats_are_told_of_real_files(name):
 
 @each_packable
 def test_a_whole_file_is_whole(kind, data):
-    imagefile.check_whole(data)
+    checks.check_whole(data)
     images.decode(data, 1)
 
 
 @table({name: data for name, data in JPEGS.items() if "behind" not in name})
 def test_a_jpeg_cut_anywhere_is_refused(data):
-    assert [n for n in range(3, len(data)) if not refuses(imagefile.check_whole, data[:n])] == []
-    assert [n for n in range(len(data)) if not refuses(imagefile.check_readable_by_mxnet, data[:n])] == []
+    assert [n for n in range(3, len(data)) if not refuses(checks.check_whole, data[:n])] == []
+    assert [n for n in range(len(data)) if not refuses(checks.check_readable_by_mxnet, data[:n])] == []
 
 
 @table({name: data for name, data in PNGS.items() if "behind" not in name})
 def test_a_png_cut_anywhere_is_refused(data):
-    assert [n for n in range(8, len(data)) if not refuses(imagefile.check_whole, data[:n])] == []
-    assert [n for n in range(len(data)) if not refuses(imagefile.check_readable_by_mxnet, data[:n])] == []
+    assert [n for n in range(8, len(data)) if not refuses(checks.check_whole, data[:n])] == []
+    assert [n for n in range(len(data)) if not refuses(checks.check_readable_by_mxnet, data[:n])] == []
 
 
 @table({**JPEGS, **PNGS})
 def test_bytes_behind_the_end_do_no_harm(data):
     for more in (b"\0", b"\xff", b"garbage" * 100, JPEG_END, by_pil("JPEG"), by_pil("PNG")[:50]):
-        imagefile.check_whole(data + more)
-        imagefile.check_readable_by_mxnet(data + more)
+        checks.check_whole(data + more)
+        checks.check_readable_by_mxnet(data + more)
         assert (decode_by_mxnet(data + more) == decode_by_mxnet(data)).all()
 
 
@@ -280,20 +280,20 @@ def test_decoding_refuses_a_file_cut_anywhere(data):
 
 def test_the_messages_about_cut_files_have_their_length():
     with pytest.raises(ImageError, match="the JPEG is truncated: it stops after 200 bytes"):
-        imagefile.check_whole(JPEGS["baseline"][:200])
+        checks.check_whole(JPEGS["baseline"][:200])
     with pytest.raises(ImageError, match="the PNG is truncated: it stops after 90 bytes"):
-        imagefile.check_whole(PNGS["colour"][:90])
+        checks.check_whole(PNGS["colour"][:90])
     with pytest.raises(ImageError, match="the BMP is truncated: it has 200 bytes"):
-        imagefile.check_readable_by_mxnet(BMPS["colour"][:200])
+        checks.check_readable_by_mxnet(BMPS["colour"][:200])
     with pytest.raises(ImageError, match="the TIFF is truncated.* 200 bytes"):
-        imagefile.check_readable_by_mxnet(TIFFS["little-endian"][:200])
+        checks.check_readable_by_mxnet(TIFFS["little-endian"][:200])
 
 
 @table({f"{kind}, {name}": data for kind, cases in (("BMP", BMPS), ("TIFF", TIFFS)) for name, data in cases.items()})
 def test_a_bmp_or_tiff_that_is_cut_is_refused_unless_no_pixel_is_lost(data):
     whole = decode_by_mxnet(data)
     for n in range(len(data)):
-        if not refuses(imagefile.check_readable_by_mxnet, data[:n]):
+        if not refuses(checks.check_readable_by_mxnet, data[:n]):
             found = decode_by_mxnet(data[:n])
             assert found is not None, f"cut after {n} of {len(data)} bytes it is accepted, and MXNet does not decode it"
             assert (found == whole).all(), f"cut after {n} of {len(data)} bytes it is accepted, and pixels are lost"
@@ -302,7 +302,7 @@ def test_a_bmp_or_tiff_that_is_cut_is_refused_unless_no_pixel_is_lost(data):
 @table({f"{kind}, {name}": data for kind, cases in (("BMP", BMPS), ("TIFF", TIFFS)) for name, data in cases.items()})
 def test_half_a_bmp_or_tiff_is_refused(data):
     with pytest.raises(ImageError, match="truncated"):
-        imagefile.check_readable_by_mxnet(data[: len(data) // 2])
+        checks.check_readable_by_mxnet(data[: len(data) // 2])
 
 
 # ---- what MXNet decodes
@@ -310,21 +310,21 @@ def test_half_a_bmp_or_tiff_is_refused(data):
 
 @each_packable
 def test_what_is_accepted_mxnet_decodes(kind, data):
-    imagefile.check_readable_by_mxnet(data)
+    checks.check_readable_by_mxnet(data)
     assert abs(decode_by_mxnet(data).astype(int) - images.to_rgb(images.decode(data, 1))).max() <= 1
 
 
 @pytest.mark.parametrize("name", list(OTHERS))
 def test_what_mxnet_does_not_decode_is_refused_by_its_name(name):
     with pytest.raises(ImageError, match=f"^{name} data: MXNet decodes JPEG, PNG, BMP, TIFF only; pack it without pass_through"):
-        imagefile.check_readable_by_mxnet(OTHERS[name])
+        checks.check_readable_by_mxnet(OTHERS[name])
     assert decode_by_mxnet(OTHERS[name]) is None
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"no image at all", b"\0" * 100])
 def test_what_is_no_image_is_refused_with_its_first_bytes(data):
     with pytest.raises(ImageError, match="no known image format") as caught:
-        imagefile.check_readable_by_mxnet(data)
+        checks.check_readable_by_mxnet(data)
     assert data[:8].hex(" ") in str(caught.value)
 
 
@@ -341,9 +341,9 @@ REFUSED_TIFFS = {
 
 @pytest.mark.parametrize(("data", "words"), list(REFUSED_TIFFS.values()), ids=list(REFUSED_TIFFS))
 def test_tiffs_that_mxnet_does_not_decode_are_refused(data, words):
-    assert imagefile.sniff(data) == "TIFF"
+    assert formats.sniff(data) == "TIFF"
     with pytest.raises(ImageError, match=words):
-        imagefile.check_readable_by_mxnet(data)
+        checks.check_readable_by_mxnet(data)
     assert decode_by_mxnet(data) is None
 
 
@@ -361,13 +361,13 @@ def changed_frame(start, precision):
 def test_jpegs_that_mxnet_does_not_decode_are_refused(start, precision, words):
     data = changed_frame(start, precision)
     with pytest.raises(ImageError, match=words):
-        imagefile.check_readable_by_mxnet(data)
+        checks.check_readable_by_mxnet(data)
     found = decode_by_mxnet(data)
     assert found is None or abs(found.astype(int) - NOISE).mean() > 50
 
 
 def test_changing_nothing_in_the_frame_of_a_jpeg_leaves_it_readable():
-    imagefile.check_readable_by_mxnet(changed_frame(0xC0, 8))
+    checks.check_readable_by_mxnet(changed_frame(0xC0, 8))
     assert abs(decode_by_mxnet(changed_frame(0xC0, 8)).astype(int) - NOISE).mean() < 50
 
 
@@ -376,12 +376,12 @@ def test_a_png_whose_pixels_do_not_match_their_checksum_is_refused():
     data[data.index(b"IDAT") + 20] ^= 0x55
     assert decode_by_mxnet(bytes(data)) is None
     with pytest.raises(ImageError):
-        imagefile.check_readable_by_mxnet(bytes(data))
+        checks.check_readable_by_mxnet(bytes(data))
 
 
 def test_a_jpeg_without_a_frame_is_refused():
     with pytest.raises(ImageError, match="no frame header"):
-        imagefile.check_readable_by_mxnet(b"\xff\xd8\xff\xfe\0\x02" + JPEG_END)
+        checks.check_readable_by_mxnet(b"\xff\xd8\xff\xfe\0\x02" + JPEG_END)
 
 
 DAMAGED_TIFFS = {
@@ -399,7 +399,7 @@ DAMAGED_TIFFS = {
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_a_damaged_tiff_is_refused_or_read_by_mxnet(order, changes):
     data = tiff(order, changes=changes)
-    if not refuses(imagefile.check_readable_by_mxnet, data):
+    if not refuses(checks.check_readable_by_mxnet, data):
         assert decode_by_mxnet(data) is not None
 
 
@@ -409,19 +409,19 @@ def test_a_count_in_a_tiff_larger_than_the_file_takes_no_memory(number):
     at = data.index(struct.pack("<HHI", 273, 4, 1))
     data[at + 4 : at + 8] = struct.pack("<I", number)
     with pytest.raises(ImageError, match="truncated"):
-        imagefile.check_readable_by_mxnet(bytes(data))
+        checks.check_readable_by_mxnet(bytes(data))
 
 
 # ---- any bytes at all
 
-CHECKS = (imagefile.check_whole, imagefile.check_readable_by_mxnet)
+CHECKS = (checks.check_whole, checks.check_readable_by_mxnet)
 SAMPLES = [data for _, data in PACKABLE.values()] + list(OTHERS.values()) + [data for data, _ in REFUSED_TIFFS.values()]
 STARTS = [b"", *(data[:n] for data in SAMPLES for n in (2, 4, 8, 20, 60))]
 
 
 def assert_nothing_but_image_errors(data):
-    assert imagefile.sniff(data) is None or isinstance(imagefile.sniff(data), str)
-    assert isinstance(imagefile.describe(data), str)
+    assert formats.sniff(data) is None or isinstance(formats.sniff(data), str)
+    assert isinstance(formats.describe(data), str)
     for check in CHECKS:
         try:
             assert check(data) is None
@@ -638,7 +638,7 @@ ENCODED = {
 @pytest.mark.parametrize("quality", [0, 3, 9])
 def test_png_keeps_every_bit(image, quality):
     found = images.encode(image, ".png", images.encoder_parameters(".png", quality))
-    assert imagefile.sniff(found) == "PNG"
+    assert formats.sniff(found) == "PNG"
     decoded = images.decode(found, -1)
     assert decoded.dtype == image.dtype
     assert (decoded.reshape(image.shape) == image).all()
@@ -651,9 +651,9 @@ def test_jpeg_leaves_alpha_and_low_bytes_out(image, encoding):
     reduced = images.to_8_bits(image)
     reduced = reduced[:, :, :3] if reduced.ndim == 3 else reduced
     found = images.encode(image, encoding, parameters)
-    assert imagefile.sniff(found) == "JPEG"
+    assert formats.sniff(found) == "JPEG"
     assert found == cv2.imencode(".jpg", np.ascontiguousarray(reduced), parameters)[1].tobytes()
-    imagefile.check_readable_by_mxnet(found)
+    checks.check_readable_by_mxnet(found)
 
 
 def test_quality_matters():

@@ -18,7 +18,7 @@ from PIL import Image
 
 from mxnet_im2rec import EmptyDatasetError, ErrorLimitExceeded, ListEntry, check_list, im2rec
 from mxnet_im2rec.errors import ImageError
-from mxnet_im2rec.images.imagefile import check_readable_by_mxnet, check_whole
+from mxnet_im2rec.images.checks import check_readable_by_mxnet, check_whole
 from mxnet_im2rec.lists.check import _Probe
 
 EXIF_ORIENTATION = 0x0112

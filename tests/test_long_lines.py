@@ -17,7 +17,7 @@ from mxnet_im2rec.lists.lines import LONGEST_LINE, format_line
 from mxnet_im2rec.lists.lst_file import LstFile
 from mxnet_im2rec.recordio.frames import frame
 from mxnet_im2rec.recordio.header import pack_header
-from mxnet_im2rec.recordio.reader import read_index
+from mxnet_im2rec.recordio.index import read_index
 from mxnet_im2rec.storage.filebuffer import read_lines
 
 MIB = 1 << 20

@@ -24,7 +24,8 @@ from mxnet_im2rec import (
     verify,
 )
 from mxnet_im2rec.images import codec as images
-from mxnet_im2rec.images.imagefile import check_size, image_size
+from mxnet_im2rec.images.checks import check_size
+from mxnet_im2rec.images.sizes import image_size
 from mxnet_im2rec.limits import MAX_PIXELS
 
 SIDE = 30_000  # squared, more than MAX_PIXELS
@@ -153,13 +154,13 @@ import numpy as np
 from mxnet_im2rec import ImageError, ListEntry, Record
 from mxnet_im2rec.images import codec as images
 from mxnet_im2rec.values import Failure
-from mxnet_im2rec.transforms.pipeline import Packer
-packer = Packer(root=".", transformations=None, seed=0, color=1, encoding=".jpg", quality=95, pass_through=False,
-                fast_decode=False, max_pixels=1 << 28)
+from mxnet_im2rec.transforms.pipeline import Pipeline
+pipeline = Pipeline(root=".", transformations=None, seed=0, color=1, encoding=".jpg", quality=95, pass_through=False,
+                    fast_decode=False, max_pixels=1 << 28)
 size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize() + (300 << 20)
 resource.setrlimit(resource.RLIMIT_AS, (size, size))
 for number in range({len(BIG)}):
-    found = packer(ListEntry(number, (0.0,), f"{{number}}.img", number))
+    found = pipeline(ListEntry(number, (0.0,), f"{{number}}.img", number))
     assert isinstance(found, Failure) and found.stage == "decode" and "max_pixels" in found.reason, (number, found)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

@@ -20,8 +20,8 @@ from PIL import Image
 
 from mxnet_im2rec import DamagedImage, ErrorLimitExceeded, ImageError, check_list, contact_sheet, im2rec, verify
 from mxnet_im2rec.images import codec as images
-from mxnet_im2rec.images.remarks import listen_to, tells_of_damage
-from mxnet_im2rec.transforms.pipeline import DamagedRecord
+from mxnet_im2rec.images.remarks import listen_to, means_damage
+from mxnet_im2rec.transforms.pipeline import DamagedBytes
 
 WORDS = "Corrupt JPEG data: "
 
@@ -117,7 +117,7 @@ def test_strict_must_be_a_flag(mixed, tmp_path):
 
 
 def test_a_damaged_record_keeps_its_words_on_its_way():
-    record = pickle.loads(pickle.dumps(DamagedRecord.of(b"record", "words"), pickle.HIGHEST_PROTOCOL))
+    record = pickle.loads(pickle.dumps(DamagedBytes.of(b"record", "words"), pickle.HIGHEST_PROTOCOL))
     assert (record, record.damage) == (b"record", "words")
 
 
@@ -225,7 +225,7 @@ def test_another_strictness_is_not_resumed(mixed, tmp_path):
     ],
 )
 def test_harmless_words(line, is_damage):
-    assert tells_of_damage(line) is is_damage
+    assert means_damage(line) is is_damage
 
 
 def test_remarks_on_metadata_are_no_damage(capfd):

@@ -206,12 +206,12 @@ def test_labels_survive_extraction_exactly(tmp_path, photos):
 
 def test_an_extraction_that_is_interrupted_leaves_the_folder_as_it_was(packed, tmp_path, monkeypatch):
     rec_path = packed.rec_path
-    monkeypatch.setattr("mxnet_im2rec.tools.repair._file_name", interrupt_at(4))
+    monkeypatch.setattr("mxnet_im2rec.tools.extract._file_name", interrupt_at(4))
     with pytest.raises(KeyboardInterrupt):
         extract(rec_path, tmp_path / "new", by_label=True)
     assert not (tmp_path / "new").exists()
     (tmp_path / "there").mkdir()
-    monkeypatch.setattr("mxnet_im2rec.tools.repair._file_name", interrupt_at(4))
+    monkeypatch.setattr("mxnet_im2rec.tools.extract._file_name", interrupt_at(4))
     with pytest.raises(KeyboardInterrupt):
         extract(rec_path, tmp_path / "there")
     assert not list((tmp_path / "there").iterdir())

@@ -18,9 +18,9 @@ from typing import List, Tuple
 
 import pytest
 import skimage.data
-from mxnet_im2rec.cli.common import ProgressLines
 
 import mxnet_im2rec
+from mxnet_im2rec.cli.progress import ProgressLines
 
 ROOT = Path(__file__).resolve().parents[1]
 TUTORIALS = sorted((ROOT / "tutorials").glob("*.md"))
@@ -190,7 +190,7 @@ def run_document(document: Path, folder: Path) -> str:
 @pytest.mark.parametrize("unit", ["images", "entries", "images decoded and read"])
 @pytest.mark.parametrize(("done", "line"), [((7,), "7 {}"), ((1, 1_000), "1 of 1,000 {}"), ((8, 10, 3), "8 of 10 {}, 3 failed")])
 def test_the_progress_of_a_slow_machine_does_not_count(done, line, unit, monkeypatch, capsys):
-    monkeypatch.setattr("mxnet_im2rec.cli.common.PROGRESS_SECONDS", 0)
+    monkeypatch.setattr("mxnet_im2rec.cli.progress.LINE_SECONDS", 0)
     ProgressLines("/data/photos.lst", unit)(*done)
     printed = capsys.readouterr().err
     assert printed == f"/data/photos.lst: {line.format(unit)}\n"

@@ -150,7 +150,7 @@ def extract(rec_path: str, folder: str, **options: Any) -> None:
       im2rec extract photos_rec.rec extracted
       im2rec extract photos_rec.rec extracted --by-label
     """
-    from ..tools.repair import extract as extract_images
+    from ..tools.extract import extract as extract_images
 
     with at_work(rec_path):
         report = extract_images(rec_path, folder, **options)
@@ -169,7 +169,7 @@ def index(rec_path: str, idx_path: Optional[str]) -> None:
     Example:
       im2rec index photos_rec.rec
     """
-    from ..tools.repair import build_index
+    from ..tools.build_index import build_index
 
     with at_work(rec_path):
         path = build_index(rec_path, idx_path)
@@ -194,7 +194,7 @@ def salvage(rec_path: str, output_path: str) -> int:
     Example:
       im2rec salvage damaged.rec saved
     """
-    from ..tools.repair import salvage as salvage_records
+    from ..tools.salvage import salvage as salvage_records
 
     with at_work(rec_path):
         report = salvage_records(rec_path, output_path)

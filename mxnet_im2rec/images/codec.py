@@ -17,7 +17,9 @@ import cv2
 import numpy as np
 
 from ..errors import ArgumentValueError, ImageError
-from . import imagefile
+from . import jpeg
+from .checks import check_whole
+from .formats import describe, sniff
 
 Decoded = Tuple[np.ndarray, Optional[Tuple[int, int]]]
 
@@ -104,7 +106,7 @@ def decode(data: bytes, color: int) -> np.ndarray:
     ImageError
         If the file is truncated or cannot be decoded.
     """
-    imagefile.check_whole(data)
+    check_whole(data)
     return _decode(data, _DECODE_FLAGS[color])
 
 
@@ -112,9 +114,9 @@ def _decode(data: bytes, flags: int) -> np.ndarray:
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
-        raise ImageError(f"OpenCV cannot decode this {imagefile.describe(data)}: {error.err}") from None
+        raise ImageError(f"OpenCV cannot decode this {describe(data)}: {error.err}") from None
     if image is None:
-        raise ImageError(f"OpenCV cannot decode it: {imagefile.describe(data)}, damaged or of a kind it does not know")
+        raise ImageError(f"OpenCV cannot decode it: {describe(data)}, damaged or of a kind it does not know")
     if image.dtype not in (np.uint8, np.uint16):
         raise ImageError(f"its pixels are {image.dtype}; only images of 8 or 16 bits can be packed")
     return image
@@ -139,7 +141,10 @@ def decode_smaller(data: bytes, color: int, target_size: Callable[[int, int], Op
     (int, int) or None
         The (height, width) of the whole image, if it was decoded smaller.
     """
-    size = imagefile.jpeg_size(data) if color >= 0 and imagefile.sniff(data) == "JPEG" else None
+    size = None
+    if color >= 0 and sniff(data) == "JPEG":
+        check_whole(data)
+        size = jpeg.size(data)
     target = target_size(*size) if size is not None else None
     if size is not None and target is not None:
         for scale, flags in _REDUCED_FLAGS.items():

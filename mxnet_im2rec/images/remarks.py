@@ -89,10 +89,10 @@ def listen_to(decode: Callable[..., Any], *args: Any) -> Tuple[Any, Optional[str
         except BaseException:
             _catch.end()
             raise
-    return result, next(filter(tells_of_damage, said), None)
+    return result, next(filter(means_damage, said), None)
 
 
-def tells_of_damage(line: str) -> bool:
+def means_damage(line: str) -> bool:
     """Whether a line of a decoder is more than a remark that harms no pixel."""
     extra = _EXTRA_BYTES.match(line)
     return bool(_DAMAGE.match(line)) and not (extra and int(extra.group(1)) <= _FEW_BYTES)

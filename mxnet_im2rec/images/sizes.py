@@ -1,19 +1,19 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""The size of an image by the header of its file, for the formats that need no more than a look at it.
+"""The size of an image by the header of its file. Decodes nothing and opens no file.
 
 A header is read as OpenCV's decoder reads it, or not at all: where the two could differ, a small file could have the decoder
-fill the memory. Whatever is odd has no size here. JPEG and TIFF are in imagefile.py. Opens no file.
+fill the memory. Whatever is odd has no size here. JPEG, PNG and TIFF have files of their own.
 """
 
 from __future__ import annotations
 
 import re
 import struct
-from typing import Callable, Dict, Iterable, Optional, Tuple, Union
+from typing import Callable, Dict, Iterable, Optional
 
-Buffer = Union[bytes, memoryview]
-Size = Tuple[int, int]
+from . import jpeg, png, tiff
+from .formats import Buffer, Size, sniff
 
 _MOST_BOXES = 10_000  # of a JPEG 2000 before its codestream; real ones have a handful
 _MOST_HEADER_BYTES = 1 << 20  # of a Radiance HDR
@@ -27,11 +27,6 @@ _PAM_WIDTH = re.compile(rb"(?<=\s)WIDTH\s+(\d{1,19})(?!\d)")
 _PAM_HEIGHT = re.compile(rb"(?<=\s)HEIGHT\s+(\d{1,19})(?!\d)")
 _HDR = re.compile(rb"-Y\s*(\d{1,19})\s*\+X\s*(\d{1,19})(?!\d)")
 _ISPE = re.compile(rb"\0\0\0\x14ispe.{4}(.{4})(.{4})", re.DOTALL)
-
-
-def _png_size(data: Buffer) -> Optional[Size]:
-    kind, width, height = struct.unpack_from(">4sII", data, 12)
-    return (height, width) if kind == b"IHDR" else None
 
 
 def _bmp_size(data: Buffer) -> Optional[Size]:
@@ -132,8 +127,11 @@ def _avif_size(data: Buffer) -> Optional[Size]:
     return max(sizes, key=lambda size: size[0] * size[1], default=None)
 
 
-SIZES: Dict[str, Callable[[Buffer], Optional[Size]]] = {
-    "PNG": _png_size,
+_SIZES: Dict[str, Callable[[Buffer], Optional[Size]]] = {
+    "JPEG": jpeg.size,
+    "PNG": png.size,
+    "TIFF": tiff.size,
+    "BigTIFF": tiff.size,
     "BMP": _bmp_size,
     "GIF": _gif_size,
     "WebP": _webp_size,
@@ -145,4 +143,34 @@ SIZES: Dict[str, Callable[[Buffer], Optional[Size]]] = {
     "AVIF": _avif_size,
     "HEIF": _avif_size,
 }
-"""From the name of a format to what reads (height, width) in pixels; None where that is not known. It may raise struct.error."""
+# From the name of a format to what reads its size. This gives None or raises struct.error where the size is not known.
+
+
+def image_size(data: Buffer) -> Optional[Size]:
+    """The size of an image by its file's header, without decoding.
+
+    Parameters
+    ----------
+    data : bytes-like
+        An image file; what stands behind its header need not be there.
+
+    Returns
+    -------
+    (int, int) or None
+        (height, width) in pixels, as the image has them when it is decoded in colour: after its orientation is applied if it is
+        a JPEG or a TIFF. None if the header is damaged or odd, or of a format whose header is not known here. Known are JPEG,
+        PNG, BMP, TIFF, BigTIFF, GIF, WebP, JPEG 2000, AVIF, Radiance HDR, PNM, PAM, PFM and Sun raster.
+
+    Examples
+    --------
+    >>> image_size(bytes.fromhex('47494638396140010001'))  # a GIF
+    (256, 320)
+    """
+    size_of = _SIZES.get(sniff(data) or "")
+    if size_of is None:
+        return None
+    try:
+        size = size_of(data)
+    except struct.error:  # the data ends before the size
+        return None
+    return size if size is not None and min(size) > 0 else None

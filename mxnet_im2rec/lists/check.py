@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import os
 import stat
-import struct
 import time
 from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import (
     Any,
@@ -23,7 +21,6 @@ from typing import (
     Dict,
     Iterator,
     List,
-    Mapping,
     NamedTuple,
     Optional,
     Sequence,
@@ -33,166 +30,29 @@ from typing import (
 
 from .. import arguments
 from ..errors import ArgumentTypeError, ImageError
-from ..images import imagefile
+from ..images import jpeg, png
+from ..images.checks import check_readable_by_mxnet, check_size, check_whole
+from ..images.formats import MXNET_FORMATS, describe, sniff
 from ..images.remarks import listen_to
+from ..images.sizes import image_size
 from ..labels import DetectionLabels, as_float32, is_inexact
 from ..limits import HEADER_BYTES, MAX_PIXELS, why_too_large
-from ..text import Argument, Text, message_of
-from ..values import Entries, Failure, ListEntry, format_bytes
+from ..text import Argument, Text, count, message_of
+from ..values import Entries, Failure, ListEntry
+from .check_report import CheckReport, Finding, place_of
 from .open_list import ListLike, open_list
 from .source import is_duplicate
 
 UNKNOWN = "unknown"
 
 _MOST_KEPT = 1000  # findings of each kind: a list that is nothing but errors must not fill the memory
-_SHOWN = 50
 _HEAD_SIZES = (
     16 << 10,
     256 << 10,
 )  # what is read of a JPEG: most have their first scan within the first, nearly all in the second
 _SMALL = 64 << 10  # a file up to here is read at once
-_EOI = b"\xff\xd9"
-_PNG_END = bytes.fromhex("0000000049454e44ae426082")
-_EXIF = b"Exif\0\0"
-_APP1, _SOS = 0xE1, 0xDA
-_WITHOUT_LENGTH = frozenset([0x00, 0x01, *range(0xD0, 0xDA), 0xFF])
 _CHUNK = 64  # entries that a thread takes at once
 _MOST_WIDTHS = 32  # of the labels, whose entries are kept for a finding
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is found in a list.
-
-    Attributes
-    ----------
-    list_file : str or None
-        The list's name as it was given; None for an iterable of entries.
-    line : int or None
-        The line in the list, or the position in the iterable, from 1; None for what concerns the list as a whole.
-    index : int or None
-        The entry's index.
-    path : str or None
-        The image's path as the list has it.
-    kind : str
-        Errors: ``'line'`` (no entry), ``'duplicate'`` (its index was there before), ``'missing'``, ``'unreadable'``, ``'empty'``,
-        ``'format'`` (no image, or none that is decoded), ``'damaged'`` (not whole, for one), ``'too large'``, ``'no entry'``.
-        Warnings: ``'inexact label'``, ``'label width'``, ``'detection'``, ``'rotated'``, ``'damaged inside'`` (it decodes all the
-        same, or is not decoded in packing). Notes: ``'key 0'``, ``'labels'``.
-    severity : {'error', 'warning', 'note'}
-        An error: packing fails there. A warning: it packs, and what comes out may not be what was meant. A note: good to know.
-    message : str
-        What was found, and what to do about it.
-    """
-
-    list_file: Optional[str]
-    line: Optional[int]
-    index: Optional[int]
-    path: Optional[str]
-    kind: str
-    severity: str
-    message: str
-
-    def __str__(self) -> str:
-        if self.list_file is None:
-            where = "the entries" if self.line is None else f"entry {self.line}"
-        else:
-            where = _shown(self.list_file) + ("" if self.line is None else f":{self.line}")
-        name = "" if self.path is None else f"{self.path!r}: "  # repr: a name may hold control characters
-        return Text(f"{where}: {self.severity}: {name}", self.message)
-
-
-@dataclass(frozen=True)
-class CheckReport:
-    """What :func:`mxnet_im2rec.check_list` found. Printing it gives a line for each finding, and a summary.
-
-    Attributes
-    ----------
-    list_file : str or None
-        The list's name as it was given; None for an iterable of entries.
-    root : str
-        The folder that the paths are relative to, absolute.
-    num_entries : int
-        How many lines or entries there are, those with errors included.
-    num_bytes : int
-        The size of the image files together.
-    formats : mapping of str to int
-        How many files have each format, such as ``'JPEG'``; ``'unknown'`` for those that are no image. The most frequent first.
-    label_widths : mapping of int to int
-        How many entries have that many labels. The most frequent first.
-    is_detection : bool
-        Whether most entries have labels as ImageDetIter takes them: ``[A, B, extras..., (id, xmin, ymin, xmax, ymax, ...) x n]``.
-    index_range : (int, int) or None
-        The smallest and the largest index.
-    label_range : (float, float) or None
-        The smallest and the largest label.
-    findings : tuple of Finding
-        In the order of the list, what concerns the whole of it at the end; the first 1,000 of each kind at most.
-    counts : mapping of str to int
-        How many findings of each kind there are in all.
-    num_errors, num_warnings : int
-        How many entries packing would fail on, and how many warnings there are, in all.
-    seconds : float
-        How long the call took.
-    """
-
-    list_file: Optional[str]
-    root: str
-    num_entries: int
-    num_bytes: int
-    formats: Mapping[str, int]
-    label_widths: Mapping[int, int] = field(repr=False)
-    is_detection: bool
-    index_range: Optional[Tuple[int, int]]
-    label_range: Optional[Tuple[float, float]]
-    findings: Tuple[Finding, ...] = field(repr=False)
-    counts: Mapping[str, int]
-    num_errors: int
-    num_warnings: int
-    seconds: float
-
-    @property
-    def ok(self) -> bool:
-        """Whether packing would not fail on any entry."""
-        return not self.num_errors
-
-    @property
-    def label_width(self) -> Optional[int]:
-        """The ``label_width`` to give ImageRecordIter; None if the entries differ, or are for ImageDetRecordIter."""
-        return next(iter(self.label_widths)) if len(self.label_widths) == 1 and not self.is_detection else None
-
-    def __str__(self) -> str:
-        notes = [finding for finding in self.findings if finding.severity == "note"]
-        others = [finding for finding in self.findings if finding.severity != "note"]
-        others.sort(key=lambda finding: finding.severity == "warning")  # the first errors must be among those shown
-        shown = sorted(others[:_SHOWN], key=_place)
-        lines = [str(finding) for finding in shown]
-        more = self.num_errors + self.num_warnings - len(lines)
-        if more:
-            lines.append(f"... and {more:,} more")
-        lines += [str(finding) for finding in notes]
-        return "\n".join([*lines, self.summary()])
-
-    def summary(self) -> str:
-        """The figures, without the findings."""
-        found = f"{_count(self.num_errors, 'error')}, {_count(self.num_warnings, 'warning')}"
-        noun = "entry" if self.num_entries == 1 else "entries"
-        lines = [f"{self.num_entries:,} {noun}, {format_bytes(self.num_bytes)}, checked in {self.seconds:.1f} s: {found}"]
-        if self.formats:
-            lines.append("  formats: " + ", ".join(f"{name} {count:,}" for name, count in self.formats.items()))
-        if self.label_width is not None:
-            lines.append(f"  label_width: {self.label_width}")
-        elif self.label_widths:
-            least, most = min(self.label_widths), max(self.label_widths)
-            kind = ", for detection" if self.is_detection else ""
-            lines.append(f"  labels an entry: {least}{'' if least == most else f' to {most}'}{kind}")
-        if self.label_range is not None:
-            lines.append(f"  labels: {self.label_range[0]:.9g} to {self.label_range[1]:.9g}")
-        if self.index_range is not None:
-            lines.append(f"  indices: {self.index_range[0]} to {self.index_range[1]}")
-        if len(self.counts) > 1:
-            lines.append("  findings: " + ", ".join(f"{kind} {count:,}" for kind, count in self.counts.items()))
-        return "\n".join(lines)
 
 
 def check_list(
@@ -304,29 +164,29 @@ class _Probe:
 
     def _look(self, stream: BinaryIO, path: str, size: int, entry: ListEntry) -> _Result:
         head = _read(stream, size if size <= _SMALL else _HEAD_SIZES[0])
-        name = imagefile.sniff(head)
+        name = sniff(head)
         orientation = 1
         error = None
         try:
             if name == "JPEG":
                 head, orientation = self._look_at_jpeg(stream, head, size)
-            elif name in ("BMP", "TIFF") or (self._pass_through and name in imagefile.MXNET_FORMATS):
+            elif name in ("BMP", "TIFF") or (self._pass_through and name in MXNET_FORMATS):
                 head = _rest(stream, head, size)  # they are rare, or the checksums of all their data count
                 if self._pass_through or name == "BMP":
-                    imagefile.check_readable_by_mxnet(head)
+                    check_readable_by_mxnet(head)
             elif self._pass_through:
-                imagefile.check_readable_by_mxnet(head)
+                check_readable_by_mxnet(head)
             elif name == "PNG":
                 if size > len(head):
-                    stream.seek(-len(_PNG_END), os.SEEK_END)
-                if size == len(head) or _read(stream, len(_PNG_END)) != _PNG_END:
-                    imagefile.check_whole(_rest(stream, head, size))
+                    stream.seek(-len(png.END), os.SEEK_END)
+                if size == len(head) or _read(stream, len(png.END)) != png.END:
+                    check_whole(_rest(stream, head, size))
             elif not _has_decoder(path):
-                raise ImageError(f"OpenCV does not decode {imagefile.describe(head)}")
+                raise ImageError(f"OpenCV does not decode {describe(head)}")
         except OSError:
             raise
         except Exception as problem:  # of a damaged header; packing looks at it in the same way
-            is_format = name is None or name not in imagefile.MXNET_FORMATS
+            is_format = name is None or name not in MXNET_FORMATS
             text = message_of(problem) if isinstance(problem, ImageError) else f"its {name} header is damaged: {problem}"
             error = ("format" if is_format else "damaged", text)
         error = error or self._too_large(stream, head, size, entry)
@@ -341,23 +201,23 @@ class _Probe:
     def _look_at_jpeg(self, stream: BinaryIO, head: bytes, size: int) -> Tuple[bytes, int]:
         """Check a JPEG, by its segments up to the first scan and its last two bytes if that will do; gives what was read of it,
         and its orientation."""
-        check = imagefile.check_readable_by_mxnet if self._pass_through else imagefile.check_whole
-        orientation, scan = _jpeg_header(head)
+        check = check_readable_by_mxnet if self._pass_through else check_whole
+        orientation, scan = jpeg.read_head(head)
         if scan is None and len(head) < size:
             head += _read(stream, _HEAD_SIZES[1] - len(head))
-            orientation, scan = _jpeg_header(head)
-        if scan is not None and scan <= size - 2 and _last_bytes(stream, head, size) == _EOI:
-            check(head[:scan] + _EOI)  # what is in between is neither walked through nor decoded by these
+            orientation, scan = jpeg.read_head(head)
+        if scan is not None and scan <= size - 2 and _last_bytes(stream, head, size) == jpeg.END:
+            check(head[:scan] + jpeg.END)  # what is in between is neither walked through nor decoded by these
         else:
             head = _rest(stream, head, size)
             check(head)
         return head, orientation
 
     def _too_large(self, stream: BinaryIO, head: bytes, size: int, entry: ListEntry) -> Optional[Tuple[str, str]]:
-        if self._max_pixels is not None and imagefile.image_size(head) is None:  # a header may be longer than the others
+        if self._max_pixels is not None and image_size(head) is None:  # a header may be longer than the others
             head = _rest(stream, head, size)
         try:
-            imagefile.check_size(head, self._max_pixels)
+            check_size(head, self._max_pixels)
         except ImageError as error:
             return "too large", message_of(error)
         num_labels = len(entry.labels)
@@ -405,31 +265,6 @@ def _last_bytes(stream: BinaryIO, head: bytes, size: int) -> bytes:
         return head[-2:]
     stream.seek(-2, os.SEEK_END)
     return _read(stream, 2)
-
-
-def _jpeg_header(data: bytes) -> Tuple[int, Optional[int]]:
-    """The EXIF orientation, 1 to 8, and where the data of the first scan begin; None if the segments up to there do not follow
-    each other directly, or lie beyond these bytes."""
-    orientation = 0
-    position = 2
-    while position + 4 <= len(data):
-        marker, length = data[position + 1], int.from_bytes(data[position + 2 : position + 4], "big")
-        if data[position] != 0xFF or marker in _WITHOUT_LENGTH or length < 2:
-            break
-        if marker == _APP1 and not orientation and data[position + 4 : position + 10] == _EXIF:
-            orientation = _exif_orientation(data[position + 10 : position + 2 + length])
-        position += 2 + length
-        if marker == _SOS:
-            return orientation or 1, position if position <= len(data) else None
-    return orientation or 1, None
-
-
-def _exif_orientation(tiff: bytes) -> int:
-    try:
-        found = imagefile.read_tiff_tags(tiff).get("orientation", [1])[0]
-    except struct.error:
-        return 1
-    return found if 1 <= found <= 8 else 1
 
 
 def _has_decoder(path: str) -> bool:
@@ -536,7 +371,7 @@ class _Check:
             width = self._widths.counts.most_common(1)[0][0]
             most = "most entries have 1" if width == 1 else f"most entries have {width}"
             found = [
-                (entry, f"it has {_count(len(entry.labels), 'label')}, {most}; ImageRecordIter needs as many for every image")
+                (entry, f"it has {count(len(entry.labels), 'label')}, {most}; ImageRecordIter needs as many for every image")
                 for entry in self._widths.others(width)
             ]
             self._tell_all("label width", found, sum(self._widths.counts.values()) - self._widths.counts[width])
@@ -565,7 +400,7 @@ class _Check:
             is_detection=self._detection.header is not None,
             index_range=self._indices,
             label_range=self._labels,
-            findings=tuple(sorted(self._findings, key=_place)),
+            findings=tuple(sorted(self._findings, key=place_of)),
             counts=dict(self._counts),
             num_errors=self.num_errors,
             num_warnings=self._by_severity["warning"],
@@ -596,16 +431,3 @@ def _number(label: float) -> str:
 
 def _stretch(found: Optional[Tuple[Any, Any]], low: Any, high: Any) -> Tuple[Any, Any]:
     return (low, high) if found is None else (min(found[0], low), max(found[1], high))
-
-
-def _place(finding: Finding) -> Tuple[bool, int]:
-    return finding.line is None, finding.line or 0
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _shown(text: str) -> str:
-    """A name for a reader; what a terminal would take for something else is escaped."""
-    return text if text.isprintable() else repr(text)

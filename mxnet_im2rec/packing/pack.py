@@ -40,10 +40,12 @@ from ..lists.source import ListSource
 from ..progress import Progress, Tell, open_progress
 from ..recordio.reader import RecordFile
 from ..text import Argument, Call, Text, message_of
-from ..transforms.pipeline import DamagedRecord, InProcess, Packer, starting_workers
+from ..transforms.pipeline import DamagedBytes, Pipeline
+from ..transforms.processes import ready_to_fork
 from ..values import DamagedImage, Failure, ListEntry, PackReport
 from ..verification.verify import verify as verify_dataset
 from .fingerprint import ListDigest, describe
+from .worker import Worker
 
 _log = logging.getLogger("mxnet_im2rec")
 
@@ -218,8 +220,9 @@ def im2rec(
         "max_pixels": None if max_pixels is None else arguments.whole_number("max_pixels", max_pixels, 1),
         "strict": arguments.flag("strict", strict),
     }
-    packer = Packer(transformations=transformations, **options)
-    num_workers = arguments.workers(num_workers, needs_processes=not packer.pass_through)
+    pipeline = Pipeline(transformations=transformations, **options)
+    num_workers = arguments.workers(num_workers, needs_processes=not pipeline.pass_through)
+    pipeline.keeps_error = num_workers == 0
     batch_size = arguments.whole_number("batch_size", batch_size, 1)
     if error_limit is not None:
         error_limit = arguments.whole_number("error_limit", error_limit, 0)
@@ -246,11 +249,11 @@ def im2rec(
 
     failures: List[Failure] = []
     with ExitStack() as stack:
-        pool = stack.enter_context(open_pool(packer, num_workers, mp_context, timeout))
+        pool = stack.enter_context(open_pool(Worker(pipeline), num_workers, mp_context, timeout))
         # Only now, when the workers work already, MXNet is loaded if it is not yet. For pass_through it is not needed at all.
-        through_mxnet = not packer.pass_through
+        through_mxnet = not pipeline.pass_through
         with RecordWriter(rec_path, idx_path, through_mxnet, settings, resume) as writer:
-            run = _Run(pool, writer, batch_size, error_limit, failures, packer)
+            run = _Run(pool, writer, batch_size, error_limit, failures, pipeline)
             with open_progress(progress, lambda: source.count() if failed_before is None else len(failed_before)) as tell:
                 try:
                     num_resumed = run.resume(entries)
@@ -287,14 +290,14 @@ class _Run:
         batch_size: int,
         error_limit: Optional[int],
         failures: List[Failure],
-        packer: Packer,
+        pipeline: Pipeline,
     ) -> None:
         self._pool = pool
         self._writer = writer
         self._error_limit = error_limit
         self._failures = failures
         self._damaged: List[Tuple[int, DamagedImage]] = []  # each with the number of entries before it
-        self._packer = packer
+        self._pipeline = pipeline
         self._num_entries = 0
         self._digest = ListDigest()
         # What is lost by a crash is what is not secured yet and what is in flight.
@@ -366,7 +369,7 @@ class _Run:
 
     def _look_at(self, record: bytes, entry: ListEntry, num_before: int) -> bytes:
         """The record; if its image is damaged, take note of that."""
-        if isinstance(record, DamagedRecord):
+        if isinstance(record, DamagedBytes):
             image = DamagedImage(entry.line, entry.index, entry.path, record.damage)
             self._damaged.append((num_before, image))
             _log.warning("damaged inside, and stored all the same: %s", image)
@@ -381,7 +384,7 @@ class _Run:
         self._failures.append(failure)
         _log.warning("failed: %s", failure)
         if self._error_limit is not None and len(self._failures) > self._error_limit:
-            made, error = self._packer.last_error or (None, None)
+            made, error = self._pipeline.last_error or (None, None)
             raise ErrorLimitExceeded(self._failures, self._error_limit) from (error if made is failure else None)
 
 
@@ -454,14 +457,13 @@ def _packed_entries(
 
 
 def open_pool(
-    packer: Any, num_workers: int, mp_context: Any, timeout: Optional[float]
+    work: Any, num_workers: int, mp_context: Any, timeout: Optional[float]
 ) -> Union[SerialPool, ThreadPool, ProcessPool]:
-    """The workers for a callable from an entry to its record, with ``is_random`` and ``pass_through``; none are 0."""
+    """The workers for a callable from an entry to its record, with ``pass_through``; 0 is the calling process."""
     if num_workers == 0:
-        packer.keeps_error = True
-        return SerialPool(InProcess(packer) if packer.is_random else packer)
-    if packer.pass_through:
-        return ThreadPool(packer, num_workers)
+        return SerialPool(work)
+    if work.pass_through:
+        return ThreadPool(work, num_workers)
     context = mp_context
     if mp_context is None or isinstance(mp_context, str):
         methods = multiprocessing.get_all_start_methods()
@@ -471,13 +473,13 @@ def open_pool(
     elif not hasattr(mp_context, "RawValue"):
         raise ArgumentTypeError("mp_context", "must be the name of a start method or a multiprocessing context", mp_context)
     return ProcessPool(
-        packer,
+        work,
         num_workers,
         context,
         failure_of=_failure_of_worker,
         name_of=lambda entry: str(entry.path),
         timeout=timeout,
-        starting=starting_workers,
+        starting=ready_to_fork,
     )
 
 

@@ -11,79 +11,18 @@ from __future__ import annotations
 import operator
 import os
 from array import array
-from dataclasses import dataclass, field
 from typing import Any, Iterator, List, Optional, Tuple, Union, overload
 
 import numpy as np
 
-from ..errors import ArgumentValueError, ImageError, RecordFormatError
-from ..images.imagefile import check_size
-from ..limits import MAX_INDEX, MAX_PIXELS
-from ..storage.filebuffer import FileBuffer, read_lines
-from ..text import Call, Text, message_of
-from .frames import MAGIC_BYTES, read_frame, read_record
-from .header import Header, unpack_header
-
-LONGEST_INDEX_LINE = 100  # bytes: two numbers of 20 digits, a tab, and some blanks
-
-
-@dataclass(frozen=True)
-class Record:
-    """One record of a :class:`RecordFile`. It can be pickled.
-
-    Attributes
-    ----------
-    index : int
-        The image's id, from the record's header.
-    labels : numpy.ndarray
-        (n,) float32.
-    content : bytes
-        The image file's bytes, a copy: it stays when the .rec is closed, or changed. Empty for records that are headers of their
-        own, as InsightFace has them.
-    offset : int
-        Where the record begins in the .rec.
-    flag : int
-        The header's flag: 0 where the label is in the header, else the number of labels behind it.
-    next_offset : int
-        Where the next record begins.
-    """
-
-    index: int
-    labels: np.ndarray = field(compare=False)
-    content: bytes = field(repr=False)
-    offset: int
-    flag: int
-    next_offset: int = field(repr=False)
-
-    def image(self, color: int = 1, *, max_pixels: Optional[int] = MAX_PIXELS) -> np.ndarray:
-        """Decode the image.
-
-        Parameters
-        ----------
-        color : {1, 0, -1}
-            1: RGB. 0: grey. -1: as stored.
-        max_pixels : int or None
-            An image of more pixels is not decoded, nor one whose number of pixels its header does not tell; by default 2**28.
-            None decodes any.
-
-        Returns
-        -------
-        numpy.ndarray
-            (H, W, C) uint8, RGB; C is 1 for grey and 4, with alpha, where -1 finds one.
-
-        Raises
-        ------
-        ImageError
-            If the record has no image, or one that is damaged or too large.
-        """
-        from ..images import codec as images  # loads OpenCV
-
-        if color not in (1, 0, -1):
-            raise ArgumentValueError("color", "must be 1 (RGB), 0 (grey) or -1 (as stored)", color)
-        if not len(self.content):
-            raise ImageError(f"the record at byte {self.offset:,} (index {self.index}) has no image")
-        check_size(self.content, max_pixels)
-        return images.to_rgb(images.decode(self.content, color))
+from ..errors import RecordFormatError
+from ..limits import MAX_INDEX
+from ..storage.filebuffer import FileBuffer
+from .advice import advise, damaged_idx, damaged_rec
+from .frames import MAGIC_BYTES
+from .index import read_index
+from .paths import DatasetPaths
+from .record import Record, record_at, scan
 
 
 class RecordFile:
@@ -121,7 +60,7 @@ class RecordFile:
     def __init__(self, rec_path: Union[str, os.PathLike], idx_path: Union[None, str, os.PathLike] = None) -> None:
         self.rec_path = os.path.abspath(os.fsdecode(rec_path))
         if idx_path is None:
-            beside = idx_beside(self.rec_path)
+            beside = DatasetPaths.of_rec(self.rec_path).idx
             idx_path = beside if os.path.exists(beside) else None
         self.idx_path = None if idx_path is None else os.path.abspath(os.fsdecode(idx_path))
         self._buffer = FileBuffer(self.rec_path)
@@ -134,7 +73,7 @@ class RecordFile:
             else:
                 keys, offsets, lines = read_index(self.idx_path)
                 order = np.argsort(offsets, kind="stable")
-                self._keys, self._offsets, self._lines = keys[order], offsets[order], lines[order]
+                self._keys, self._offsets, self._line_numbers = keys[order], offsets[order], lines[order]
                 self._check_index()
         except BaseException:
             self.close()
@@ -160,7 +99,7 @@ class RecordFile:
             return
         if self._size and not self._begins_record(0):
             try:
-                read_one(self._buffer, 0, self.rec_path)
+                record_at(self._buffer, 0, self.rec_path)
             except RecordFormatError as error:
                 raise damaged_rec(error) from None
         unaligned = np.flatnonzero(offsets & 3)
@@ -172,21 +111,21 @@ class RecordFile:
         twice = np.flatnonzero(offsets[1:] == offsets[:-1])
         if len(twice):
             first = int(twice[0])
-            found = f"{int(offsets[first]):,}, which line {int(self._lines[first]):,} has too"
+            found = f"{int(offsets[first]):,}, which line {int(self._line_numbers[first]):,} has too"
             raise self._wrong_index(first + 1, "an offset of its own", found)
         last = len(offsets) - 1
         if offsets[last] >= self._size:
-            expected = f"a record at byte {int(offsets[last]):,}, by line {int(self._lines[last]):,} of the .idx"
+            expected = f"a record at byte {int(offsets[last]):,}, by line {int(self._line_numbers[last]):,} of the .idx"
             short = RecordFormatError(self.rec_path, self._size, expected, "the end of the file")
             why = "the .rec is shorter than its .idx says: it was cut off, or the .idx is of another one"
-            raise damaged_rec(short, why) if self._size else _advise(short, f"{why}; nothing is left of it, pack it again")
+            raise damaged_rec(short, why) if self._size else advise(short, f"{why}; nothing is left of it, pack it again")
         self._at(last)
 
     def _wrong_index(self, position: Optional[int], expected: str, found: str) -> RecordFormatError:
         """The error for an .idx that is not of this .rec, at the line of a position."""
-        line = 1 if position is None else int(self._lines[position])
+        line = 1 if position is None else int(self._line_numbers[position])
         error = RecordFormatError(self.idx_path or self.rec_path, line, expected, found, unit="line")
-        return _advise(error, Text(Call("build_index", self.rec_path), " makes a new .idx"))
+        return damaged_idx(error, self.rec_path)
 
     def _begins_record(self, offset: int) -> bool:
         """Whether the magic is there, and not of a frame within a record. The file may end meanwhile."""
@@ -198,7 +137,7 @@ class RecordFile:
         if position == 0 or self.idx_path is None:
             return True
         try:
-            before = read_one(self._buffer, int(self._offsets[position - 1]), self.rec_path)
+            before = record_at(self._buffer, int(self._offsets[position - 1]), self.rec_path)
         except RecordFormatError:
             return False
         return before.next_offset == self._offsets[position]
@@ -216,7 +155,7 @@ class RecordFile:
         is_last = position + 1 == len(self)
         if self.idx_path is not None and end < following and self._begins_record(end):
             try:
-                read_one(self._buffer, end, self.rec_path)
+                record_at(self._buffer, end, self.rec_path)
             except RecordFormatError as error:
                 return damaged_rec(error)
             expected = f"a line for the record at byte {end:,} of the .rec"
@@ -232,7 +171,7 @@ class RecordFile:
         """The record at a position; it must reach to the next one's offset, so that a length that lies is noticed."""
         self._check_open()
         try:
-            record = read_one(self._buffer, offset, self.rec_path)
+            record = record_at(self._buffer, offset, self.rec_path)
         except RecordFormatError as error:
             raise self._no_record(position, error) from None
         if record.next_offset != following:
@@ -354,103 +293,6 @@ class RecordFile:
     def __repr__(self) -> str:
         state = ", closed" if self._is_closed else ""
         return f"<RecordFile {self.rec_path!r}: {len(self):,} records, {self.num_bytes:,} bytes{state}>"
-
-
-def idx_beside(rec_path: str) -> str:
-    """The .idx that belongs to a .rec by its name, as MXNet's ImageRecordDataset has it."""
-    return os.path.splitext(rec_path)[0] + ".idx"
-
-
-def read_one(buffer: FileBuffer, offset: int, path: str) -> Record:
-    """The record that begins at an offset; RecordFormatError if there is no whole one."""
-    payload, following = read_record(buffer, offset, path)
-    header = _unpack(payload, offset, path)
-    return Record(header.index, header.labels, bytes(payload[header.size :]), offset, header.flag, following)
-
-
-def read_header(buffer: FileBuffer, offset: int, path: str) -> Tuple[Header, int, int]:
-    """The header of the record that begins at an offset, the size of its payload, and where the next record begins.
-
-    RecordFormatError if there is no whole record. Of the payload no more than the header is read, unless the record was split.
-    """
-    cflag, end, following = read_frame(buffer, offset, path)
-    if cflag:
-        payload, following = read_record(buffer, offset, path)
-        return _unpack(payload, offset, path), len(payload), following
-    start = offset + 8
-    begin = buffer[start : min(end, start + 24)]
-    flag = int.from_bytes(begin[:4], "little")
-    if flag:  # the labels are behind it
-        begin = buffer[start : min(end, start + 24 + 4 * flag)]
-    return _unpack(begin, offset, path), end - start, following
-
-
-def _unpack(payload: Union[bytes, memoryview], offset: int, path: str) -> Header:
-    try:
-        return unpack_header(payload)
-    except ValueError as error:
-        expected, found = error.args
-        raise RecordFormatError(path, offset + 8, expected, found) from None
-
-
-def scan(buffer: FileBuffer, path: str) -> Iterator[Tuple[int, Header, int]]:
-    """Where each record of a .rec begins, from its first byte to its last, its header, and where the next one begins."""
-    offset = 0
-    while offset < len(buffer):
-        header, _, following = read_header(buffer, offset, path)
-        yield offset, header, following
-        offset = following
-
-
-def read_index(idx_path: str) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Read an .idx.
-
-    Parameters
-    ----------
-    idx_path : str
-        Lines ``key <tab> offset``; blank ones are passed over.
-
-    Returns
-    -------
-    (numpy.ndarray, numpy.ndarray, numpy.ndarray)
-        (n,) uint64 keys, (n,) int64 offsets and (n,) int64 numbers of the lines, from 1, in the order of the file.
-
-    Raises
-    ------
-    RecordFormatError
-        If a line is something else.
-    """
-    keys, offsets, lines = array("Q"), array("q"), array("q")
-    with open(idx_path, "rb") as stream:
-        for number, line in read_lines(stream, LONGEST_INDEX_LINE):
-            words = line.split()
-            if not words and len(line) <= LONGEST_INDEX_LINE:
-                continue
-            if len(words) != 2 or not (words[0].isdigit() and words[1].isdigit()) or len(line) > LONGEST_INDEX_LINE:
-                raise _unreadable(idx_path, number, "a key, a tab and an offset", line)
-            key, offset = int(words[0]), int(words[1])
-            if key > MAX_INDEX or offset >= 2**63:
-                raise _unreadable(idx_path, number, "a key and an offset of 64 bits", line)
-            keys.append(key)
-            offsets.append(offset)
-            lines.append(number)
-    return np.array(keys, np.uint64), np.array(offsets, np.int64), np.array(lines, np.int64)
-
-
-def _unreadable(idx_path: str, number: int, expected: str, line: bytes) -> RecordFormatError:
-    error = RecordFormatError(idx_path, number, expected, repr(line[:80]), unit="line")
-    return _advise(error, Text(Call("build_index"), " makes a new .idx from the .rec"))
-
-
-def damaged_rec(error: RecordFormatError, why: Optional[str] = None) -> RecordFormatError:
-    """The error, with what to do about a damaged .rec."""
-    why = why or ("the .rec is damaged" if error.offset else "this is no .rec, or its begin is damaged")
-    return _advise(error, Text(f"{why}; ", Call("salvage", error.path, "out"), " keeps what is whole"))
-
-
-def _advise(error: RecordFormatError, advice: str) -> RecordFormatError:
-    error.args = (Text(message_of(error), "; ", advice),)
-    return error
 
 
 def _as_int(value: Any, rule: str) -> int:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import math
 import operator
 import os
 import random
@@ -22,8 +21,10 @@ from ..images import codec as images
 from ..images.remarks import listen_to
 from ..labels import as_float32, detection_classes
 from ..limits import MAX_PIXELS
-from ..recordio.reader import Record, RecordFile
+from ..recordio.reader import RecordFile
+from ..recordio.record import Record
 from ..text import Argument, Text
+from .label_text import label_text
 
 _log = logging.getLogger("mxnet_im2rec")
 
@@ -198,12 +199,12 @@ def _choice(label: float, first_labels: Set[float], classes: Set[float]) -> str:
     asked, there = [], []
     for what, which, numbers in (("the first label", "first labels", first_labels), ("an object of class", "classes", classes)):
         finite = sorted(number for number in numbers if number == number)
-        texts = [_text_of(number) for number in finite] + ["nan"] * (len(finite) < len(numbers))
+        texts = [label_text(number) for number in finite] + ["nan"] * (len(finite) < len(numbers))
         if texts:
-            asked.append(f"{what} {_text_of(label)}")
+            asked.append(f"{what} {label_text(label)}")
             more = f", ... ({len(texts):,} in all)" if len(texts) > _NAMED_LABELS else ""
             there.append(f"the {which} are {', '.join(texts[:_NAMED_LABELS])}{more}")
-    return f"{' or '.join(asked)}; {', '.join(there)}" if there else f"the first label {_text_of(label)}: it has no images"
+    return f"{' or '.join(asked)}; {', '.join(there)}" if there else f"the first label {label_text(label)}: it has no images"
 
 
 def _check_size(count: int, columns: int, cell: int) -> None:
@@ -250,19 +251,12 @@ def _caption(labels: np.ndarray) -> str:
     classes = detection_classes(labels.tolist())
     if classes is None:
         what = "label" if len(labels) == 1 else "labels"
-        texts = [_text_of(number, 4) for number in labels[:21].tolist()]
+        texts = [label_text(number, 4) for number in labels[:21].tolist()]
     else:
         counts = Counter(classes)
         what = "class" if len(counts) == 1 else "classes"
-        texts = [_text_of(number, 4) + (f" ({counts[number]}x)" if counts[number] > 1 else "") for number in sorted(counts)]
+        texts = [label_text(number, 4) + (f" ({counts[number]}x)" if counts[number] > 1 else "") for number in sorted(counts)]
     return f"{what} {', '.join(texts[:20])}" + (", ..." if len(texts) > 20 else "")  # more has no place
-
-
-def _text_of(number: float, precision: Optional[int] = None) -> str:
-    """A float32 with as many digits as it needs, or so many behind the point."""
-    if not math.isfinite(number) or 0 < abs(number) < 1e-4 or abs(number) >= 1e16:
-        return f"{np.float32(number):.4g}" if precision else str(np.float32(number))
-    return np.format_float_positional(np.float32(number), precision=precision, trim="-")
 
 
 def _fit(image: np.ndarray, cell: int) -> np.ndarray:
@@ -270,7 +264,7 @@ def _fit(image: np.ndarray, cell: int) -> np.ndarray:
     height, width = image.shape[:2]
     scale = cell / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    # Few pixels made many times larger shall still be seen as pixels.
+    # A small image is made larger so that its pixels can be seen.
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR if scale < 2 else cv2.INTER_NEAREST
     square = _blank(cell, cell, _MAT)
     top, left = (cell - size[1]) // 2, (cell - size[0]) // 2

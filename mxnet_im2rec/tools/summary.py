@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a .rec holds: counts, formats, labels, sizes, as data, as a table and as a picture. Decodes nothing, needs no MXNet."""
+"""summarize(): how many records, formats, labels and sizes a .rec holds. Decodes nothing, needs no MXNet."""
 
 from __future__ import annotations
 
@@ -12,17 +12,21 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
-from ..errors import ArgumentValueError, RecordFormatError
-from ..images.imagefile import image_size, sniff
+from ..errors import RecordFormatError
+from ..images.formats import sniff
+from ..images.sizes import image_size
 from ..labels import detection_classes
-from ..recordio.reader import Record, RecordFile
+from ..recordio.reader import RecordFile
+from ..recordio.record import Record
+from ..text import count
 from ..values import format_bytes
+from .label_text import label_text
+from .summary_plot import draw_summary, size_text
 
 HEADER_ONLY = "header only"
 UNKNOWN = "unknown"
 
 _SHOWN = 10  # how many rows of a long list the table shows
-_MAX_BARS = 40  # above that many labels the picture shows a curve or a histogram
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,7 @@ class Summary:
         return self.num_records - self.formats.get(HEADER_ONLY, 0)
 
     def __str__(self) -> str:
-        noun = "record" if self.num_records == 1 else "records"
-        lines = [f"{self.rec_path}: {self.num_records:,} {noun}, {format_bytes(self.num_bytes)}"]
+        lines = [f"{self.rec_path}: {count(self.num_records, 'record')}, {format_bytes(self.num_bytes)}"]
         tables = self._tables()
         widths = _widths([row for _, rows in tables for row in rows])
         for title, rows in tables:
@@ -114,7 +117,7 @@ class Summary:
         elif self.label_histogram:
             tables.append(_histogram_table("first label", "labels", self.label_histogram))
         if images:
-            rows = _count_rows(self.sizes.items(), _size_text, images, _size_range)
+            rows = _count_rows(self.sizes.items(), size_text, images, _size_range)
             unsized = images - sum(self.sizes.values())
             if unsized:
                 rows.append(("not told by the header", f"{unsized:,}", _share(unsized, images)))
@@ -144,24 +147,7 @@ class Summary:
         ValueError
             If the path has no extension, or one that matplotlib does not know.
         """
-        try:
-            from matplotlib.figure import Figure
-        except ImportError as error:
-            raise ImportError("drawing a summary needs matplotlib: pip install 'mxnet_im2rec[plot]'") from error
-        figure = Figure(figsize=(11, 4.8), dpi=120, layout="constrained")  # no pyplot: the caller's backend stays as it is
-        path = os.fsdecode(path)
-        known = sorted(figure.canvas.get_supported_filetypes())
-        extension = os.path.splitext(path)[1]
-        if extension[1:].lower() not in known:  # matplotlib would put .png behind a name that has none
-            raise ArgumentValueError("path", f"must end in one of .{', .'.join(known)}", path)
-        size_axes, label_axes = figure.subplots(1, 2)
-        _draw_sizes(figure, size_axes, self.sizes)
-        is_detection = bool(self.object_histogram)
-        _draw_labels(label_axes, self.object_histogram if is_detection else self.label_histogram, is_detection)
-        noun = "image" if self.num_images == 1 else "images"
-        title = f"{os.path.basename(self.rec_path)}: {self.num_images:,} {noun}, {format_bytes(self.num_bytes)}"
-        figure.suptitle(title.replace("$", r"\$"), fontsize=13, fontweight="bold")
-        figure.savefig(path)
+        draw_summary(self, path)
 
 
 def summarize(rec_path: Union[str, os.PathLike], idx_path: Union[None, str, os.PathLike] = None) -> Summary:
@@ -193,16 +179,16 @@ def summarize(rec_path: Union[str, os.PathLike], idx_path: Union[None, str, os.P
     >>> print(summarize('images_rec.rec'))  # doctest: +SKIP
     >>> summarize('images_rec.rec').plot('images_rec.png')  # doctest: +SKIP
     """
-    count = _Count()
+    totals = _Totals()
     with RecordFile(rec_path, idx_path) as records:
         for record in records:
-            count.add(record)
+            totals.add(record)
         if not len(records):
             raise RecordFormatError(records.rec_path, 0, "at least one record", "an empty file")
-        return count.summary(records.rec_path, records.num_bytes)
+        return totals.summary(records.rec_path, records.num_bytes)
 
 
-class _Count:
+class _Totals:
     """What has been seen so far of a .rec."""
 
     def __init__(self) -> None:
@@ -274,7 +260,7 @@ def _by_key(counts: Mapping) -> Dict:
 def _histogram_table(title: str, noun: str, counts: Mapping[float, int]) -> Tuple[str, List[Sequence[str]]]:
     """All of a short histogram in the order of its labels, of a long one the most frequent."""
     items = counts.items() if len(counts) <= _SHOWN + 1 else _by_count(counts).items()
-    rows = _count_rows(items, _label_text, sum(counts.values()), _label_range)
+    rows = _count_rows(items, label_text, sum(counts.values()), _label_range)
     return _with_number(title, noun, len(counts)), rows
 
 
@@ -305,26 +291,15 @@ def _share(count: int, total: int) -> str:
     return "<0.1 %" if 0 < share < 0.05 else ">99.9 %" if 99.95 <= share < 100 else f"{share:.1f} %"
 
 
-def _label_text(label: float) -> str:
-    """The label as float32 needs it: ``3.0`` gives ``'3'``, and 0.1 is not 0.10000000149."""
-    if not math.isfinite(label) or 0 < abs(label) < 1e-4 or abs(label) >= 1e16:
-        return str(np.float32(label))
-    return np.format_float_positional(np.float32(label), trim="-")
-
-
-def _size_text(size: Tuple[int, int]) -> str:
-    return f"{size[0]} x {size[1]}"
-
-
 def _label_range(labels: Sequence[float]) -> str:
     numbers = [label for label in labels if label == label]
-    return f"from {_label_text(min(numbers))} to {_label_text(max(numbers))}"
+    return f"from {label_text(min(numbers))} to {label_text(max(numbers))}"
 
 
 def _size_range(sizes: Sequence[Tuple[int, int]]) -> str:
     """By area, which is what memory and time depend on."""
     ordered = sorted(sizes, key=lambda size: (size[0] * size[1], size))
-    return f"from {_size_text(ordered[0])} to {_size_text(ordered[-1])}"
+    return f"from {size_text(ordered[0])} to {size_text(ordered[-1])}"
 
 
 def _widths(rows: List[Sequence[str]]) -> Sequence[int]:
@@ -336,82 +311,3 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     """A row of a table: what, to the left; its count and share, to the right; and a remark, as it is."""
     what, count, share, *remark = row
     return "  ".join(["", what.ljust(widths[0]), count.rjust(widths[1]), share.rjust(widths[2]), *remark]).rstrip()
-
-
-def _draw_sizes(figure: Any, axes: Any, sizes: Mapping[Tuple[int, int], int]) -> None:
-    """A dot for each size, larger and darker the more images have it."""
-    from matplotlib.colors import LogNorm
-    from matplotlib.ticker import FuncFormatter
-
-    axes.set_title(f"image sizes ({len(sizes):,} different)")
-    axes.set_xlabel("width (pixels)")
-    axes.set_ylabel("height (pixels)")
-    if not sizes:
-        _say(axes, "no image whose size is known")
-        return
-    ordered = sorted(sizes.items(), key=lambda item: item[1])  # the most frequent on top
-    heights, widths = np.array([size for size, _ in ordered]).T
-    counts = np.array([count for _, count in ordered])
-    most = int(counts.max())
-    areas = 12 + 220 * counts / most if most > 1 else 20
-    norm = LogNorm(vmin=0.3, vmax=max(most, 2))  # begins below 1, where the colours are too light to be seen
-    dots = axes.scatter(widths, heights, s=areas, c=counts, norm=norm, cmap="Blues", edgecolors="#1f4e79", linewidths=0.4)
-    right, top = widths.max() * 1.12, heights.max() * 1.12
-    square = min(right, top)
-    axes.plot([0, square], [0, square], color="#cccccc", linewidth=0.8, linestyle="--", zorder=0)
-    axes.set(xlim=(0, right), ylim=(0, top))
-    axes.grid(color="#eeeeee", zorder=-1)
-    axes.set_axisbelow(True)
-    if len(sizes) == 1:
-        axes.set_title(f"one image size: {_size_text(ordered[0][0])} (height x width)")
-    elif most > 1:
-        ticks = [10**power for power in range(len(str(most))) if 10**power < 0.6 * most] + [most]
-        bar = figure.colorbar(dots, ax=axes, ticks=ticks, format=FuncFormatter(lambda value, _: f"{value:,.0f}"))
-        bar.ax.set_title("images", fontsize=9)
-        bar.ax.set_ylim(1, most)
-        bar.minorticks_off()
-
-
-def _draw_labels(axes: Any, counts: Mapping[float, int], is_detection: bool) -> None:
-    """Bars for a few labels, a stair for many classes, a histogram for labels that are measurements."""
-    what = "object classes" if is_detection else "first labels"
-    axes.set_title(f"{what} ({len(counts):,} different)")
-    axes.set_xlabel("class" if is_detection else "first label")
-    axes.set_ylabel("objects" if is_detection else "images")
-    finite = {label: count for label, count in counts.items() if math.isfinite(label)}
-    if not finite:
-        _say(axes, "no labels")
-        return
-    labels, numbers = np.array(list(finite)), np.array(list(finite.values()))
-    color = "#2f75b5"
-    if len(labels) <= _MAX_BARS:
-        places = np.arange(len(labels))
-        bars = axes.bar(places, numbers, color=color, width=0.8)
-        texts = [_label_text(label) for label in labels]
-        axes.set_xticks(places, texts, rotation=90 if sum(len(text) + 1 for text in texts) > 60 else 0)
-        if len(labels) <= 12:
-            axes.bar_label(bars, [f"{number:,}" for number in numbers], fontsize=9, padding=2)
-        middle, half = (len(labels) - 1) / 2, max(len(labels), 4) / 2 + 0.3
-        axes.set_xlim(middle - half, middle + half)
-    else:
-        is_whole = bool((labels == np.round(labels)).all())
-        span = int(labels.max() - labels.min()) + 1
-        if is_whole and span <= 3000:
-            stair = np.bincount((labels - labels.min()).astype(int), numbers, span)
-            axes.stairs(stair, np.arange(span + 1) + labels.min() - 0.5, fill=True, color=color)
-        else:
-            bins = min(max(int(np.sqrt(numbers.sum())), 10), 60)
-            axes.hist(labels, bins=bins, weights=numbers, color=color)
-            axes.set_ylabel(f"{axes.get_ylabel()} in each of {bins} steps")
-        axes.margins(x=0.01)
-    axes.set_ylim(0, axes.get_ylim()[1] * 1.04)
-    axes.yaxis.get_major_locator().set_params(integer=True)
-    axes.yaxis.set_major_formatter("{x:,.0f}")
-    axes.grid(axis="y", color="#eeeeee")
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def _say(axes: Any, text: str) -> None:
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="#777777")
-    axes.set(xticks=[], yticks=[])

@@ -15,7 +15,7 @@ import pickle
 import random
 import struct
 import traceback
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any, Callable, Iterator, List, Optional, Tuple
 
 import cv2
@@ -66,7 +66,7 @@ class TransformPlan:
         mx = import_mxnet()
         stock = mx.gluon.data.vision.transforms
         self._seed = seed
-        self._may_share_memory = False
+        self._is_in_worker = False
         self._np_semantics: Tuple[bool, bool] = (mx.util.is_np_array(), mx.util.is_np_shape())
         blocks = flatten(transformations, stock)
         self.is_random = not all(is_deterministic(block, stock) for block in blocks)
@@ -114,7 +114,7 @@ class TransformPlan:
 
     def prepare(self) -> None:
         """Make a worker process ready."""
-        self._may_share_memory = True
+        self._is_in_worker = True
         self._load()
 
     def _load(self) -> None:
@@ -182,9 +182,7 @@ class TransformPlan:
     def _run_blocks(self, blocks: Any, tail: Any, image: np.ndarray, index: int) -> np.ndarray:
         """Run transforms on an NDArray; those of the tail, which storing undoes, only if what they get is not stored as it is."""
         image = np.ascontiguousarray(images.to_rgb(image))
-        with self._semantics():
-            if self.is_random:
-                _seed_generators(import_mxnet(), self._seed, index)
+        with self._semantics(), self._generators_seeded(index):
             result = self._to_ndarray(image)
             for block in blocks:
                 result = block(result)
@@ -202,8 +200,18 @@ class TransformPlan:
         which it needs Python's lock; and a fork, by whomever, waits for MXNet's threads while it holds that lock, for ever.
         """
         nd = import_mxnet().nd
-        array = nd.from_numpy(image) if self._may_share_memory else nd.array(image, dtype=image.dtype)
+        array = nd.from_numpy(image) if self._is_in_worker else nd.array(image, dtype=image.dtype)
         return array.as_np_ndarray() if self._np_semantics[0] else array
+
+    @contextmanager
+    def _generators_seeded(self, index: int) -> Iterator[None]:
+        """Seed the random generators for one image. The caller's own process gets its generators back afterwards."""
+        if not self.is_random:
+            yield
+            return
+        with nullcontext() if self._is_in_worker else _generators_kept():
+            _seed_generators(import_mxnet(), self._seed, index)
+            yield
 
     @contextmanager
     def _semantics(self) -> Iterator[None]:
@@ -250,7 +258,7 @@ def _seed_generators(mx: Any, seed: int, index: int) -> None:
 
 
 @contextmanager
-def generators_kept() -> Iterator[None]:
+def _generators_kept() -> Iterator[None]:
     """Put Python's and NumPy's generators back afterwards. MXNet's cannot be read: it gets a fresh seed from the system."""
     python, numpy_ = random.getstate(), np.random.get_state()
     try:

@@ -1,31 +1,30 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""Holds a .rec against the list and the image files that it was packed from. Knows nothing of MXNet's readers."""
+"""Compares stored images with their sources. Knows nothing of the list's order, nor of MXNet's readers."""
 
 from __future__ import annotations
 
 import functools
-import os
-from typing import Any, Callable, Dict, Iterator, NamedTuple, Optional, Tuple, Union
+import multiprocessing
+from typing import Any, Dict, Iterator, NamedTuple, Optional, Tuple, Union
 
 import cv2
 import numpy as np
 
-from ..errors import RecordFormatError
+from ..engine.ordered import ordered_map
+from ..engine.processes import ProcessPool
+from ..engine.serial import SerialPool
+from ..errors import RecordFormatError, WorkerDiedError
 from ..images import codec as images
-from ..images.imagefile import check_size
 from ..images.remarks import listen_to
-from ..recordio.reader import Record, read_header, read_one
+from ..recordio.record import Record, record_at
 from ..storage.filebuffer import FileBuffer
 from ..text import Argument, Text
-from ..transforms.pipeline import Packer
-from ..transforms.plan import generators_kept
-from ..values import Entries, Failure, ListEntry
-from .findings import Findings, Tally
-from .structure import Structure
+from ..transforms.loading import ImageLoader
+from ..transforms.processes import ready_to_fork
+from .collecting import ProblemCollector
+from .list_match import Match
 
-_MOST_ALIKE = 10  # that are told one by one; more become one line
-_LEFT_OUT = "; what packing left out is among its failures"
 _TRANSFORMS, _COLOR = Argument("transformations"), Argument("color")
 _THAN = Text(_COLOR, " or ", Argument("fast_decode"), " than in packing")
 OTHER_ARGUMENTS = Text("; the usual cause: other ", _TRANSFORMS, ", ", Argument("seed"), ", ", _THAN)
@@ -34,87 +33,11 @@ _OTHER_SIZE = Text(
 )
 _DAMAGED = "; the usual cause: its bytes were damaged, or the image was another when it was packed"
 _NOT_FLIPPED = "; the usual cause: a flip in version 0.1.0 or by MXNet alone, which does not write the middle of an odd side"
+_CHUNK_MATCHES, _MATCHES_IN_FLIGHT, _BYTES_IN_FLIGHT = 8, 4096, 256 << 20
 _ALIKE = 20.0  # dB; below it is the whole image that differs
 _BLOCK, _OFF, _FAR_OFF = 16, 4.0, 16.0  # pixels; levels
 _FIRST_TABLE = slice(25, 89)  # where a JPEG by OpenCV has the quantization of its brightness: that of its mean comes first
 _START_OF_SCAN = b"\xff\xda"
-
-Match = Tuple[ListEntry, int, int]
-"""An entry, and the position and the offset of its record."""
-
-
-def match_list(entries: Entries, buffer: FileBuffer, path: str, structure: Structure, findings: Findings) -> Iterator[Match]:
-    """Find each entry's record, and compare the labels; what is wrong is told at the end.
-
-    Parameters
-    ----------
-    entries : iterator of ListEntry or Failure
-        The list; it is streamed.
-    buffer, path : FileBuffer, str
-        The .rec.
-    structure : Structure
-        What it holds.
-    findings : Findings
-        Receives the problems.
-
-    Yields
-    ------
-    (ListEntry, int, int)
-        For each entry that has a record.
-    """
-    ids = structure.ids
-    by_id = np.argsort(ids, kind="stable")
-    is_taken = np.zeros(len(ids), bool)
-    failed = Tally(findings, "list", "lines are no entries, or repeat an index", _MOST_ALIKE)
-    missing = Tally(findings, "list", "entries have no record", _MOST_ALIKE)
-    moved = Tally(findings, "list", "entries come later in the list than entries whose records follow", _MOST_ALIKE)
-    relabelled = Tally(findings, "list", "records have other labels than their entries", _MOST_ALIKE)
-    left_over = Tally(findings, "list", "records have no entry", _MOST_ALIKE)
-    expected = 0
-    for entry in entries:
-        if isinstance(entry, Failure):
-            failed.add(f"no entry, so no record was looked for: {entry}")
-            continue
-        position = _position_of(entry.index, ids, by_id, expected)
-        if position is None:
-            missing.add(f"{_name(entry)} has no record", None, entry.index)
-            continue
-        is_taken[position] = True
-        if position < expected:
-            moved.add(f"{_name(entry)} comes later in the list than entries whose records follow", position, entry.index)
-        expected = max(expected, position + 1)
-        offset = int(structure.offsets[position])
-        try:
-            labels = read_header(buffer, offset, path)[0].labels
-        except (RecordFormatError, OSError) as error:  # it changed meanwhile, or cannot be read
-            relabelled.add(f"the labels of {_name(entry)} cannot be compared: {error}", position, entry.index)
-            continue
-        if not np.array_equal(labels, np.array(entry.labels, np.float32)):
-            what = f"expected {_shown(np.array(entry.labels, np.float32))}, found {_shown(labels)}"
-            relabelled.add(f"the labels of {_name(entry)}: {what}", position, entry.index)
-        yield entry, position, offset
-    for position in np.flatnonzero(~is_taken).tolist():
-        left_over.add("no entry of the list is left for the record", position, int(ids[position]))
-    failed.close()
-    missing.close(_LEFT_OUT)
-    for tally in (moved, relabelled, left_over):
-        tally.close()
-
-
-def _position_of(index: int, ids: np.ndarray, by_id: np.ndarray, expected: int) -> Optional[int]:
-    """The position of the record with an id: the expected one if it has it, else the first that does."""
-    if expected < len(ids) and int(ids[expected]) == index:
-        return expected
-    place = int(np.searchsorted(ids, np.uint64(index), sorter=by_id))
-    return int(by_id[place]) if place < len(ids) and int(ids[by_id[place]]) == index else None
-
-
-def _name(entry: ListEntry) -> str:
-    return f"the entry of line {entry.line}, {entry.path!r}"
-
-
-def _shown(labels: np.ndarray) -> str:
-    return f"{len(labels)} labels" if len(labels) > 8 else str(labels.tolist())
 
 
 class Difference(NamedTuple):
@@ -132,53 +55,111 @@ class Likeness(NamedTuple):
     """Whether it is a JPEG by OpenCV, of which OpenCV here makes other bytes."""
 
 
-class SourceCheck(Packer):
-    """Compares stored images with their sources, run through the transforms again as packing does. Can be pickled."""
+class SourceCheck:
+    """Compares stored images with their sources, which are loaded and transformed as packing does it. Can be pickled.
 
-    def __init__(self, rec_path: str, root: str, transformations: Optional[Callable], **options: Any) -> None:
-        super().__init__(
-            root=root, transformations=transformations, encoding=".png", quality=3, pass_through=False, **options
-        )  # encoding and quality do not matter: nothing is encoded
+    Parameters
+    ----------
+    rec_path : str
+        The .rec.
+    options
+        The arguments of :class:`ImageLoader`.
+    """
+
+    def __init__(self, rec_path: str, **options: Any) -> None:
+        self._loader = ImageLoader(**options)
         self._rec_path = rec_path
         self._buffer: Optional[FileBuffer] = None
+        self.is_worn_out = False
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_buffer": None}
 
-    def __call__(self, match: Match) -> Union[Likeness, Difference]:  # type: ignore[override]
+    def prepare(self) -> None:
+        """Make a worker process ready."""
+        self._loader.prepare()
+
+    def __call__(self, match: Match) -> Union[Likeness, Difference]:
         """How near the stored image is to its source, or what is wrong with it."""
         entry, _, offset = match
         self.is_worn_out = False
         try:
             if self._buffer is None:
                 self._buffer = FileBuffer(self._rec_path)
-            record = read_one(self._buffer, offset, self._rec_path)
+            record = record_at(self._buffer, offset, self._rec_path)
         except (RecordFormatError, OSError) as error:  # it changed meanwhile, or cannot be read
             return Difference(str(error))
         try:
-            with open(os.path.join(self._root, entry.path), "rb") as stream:
-                data = stream.read()
-            if self._plan is None and data == record.content:
+            data = self._loader.read(entry)
+            if not self._loader.has_transformations and data == record.content:
                 return Likeness(float("inf"))
-            expected = self._image_of(data, entry.index)
+            self._loader.check_size(data)
+            decoded, _ = self._loader.decode(data)
+            expected = self._loader.transform(decoded, entry.index)
         except (Exception, SystemExit) as error:  # of a transform too
-            self._recover(error)
+            self.is_worn_out = self._loader.recover(error)
             return Difference(f"its source {entry.path!r} cannot be used: {type(error).__name__}: {error}")
         try:
-            check_size(record.content, self._max_pixels)
+            self._loader.check_size(record.content)
             return _compare(expected, record)
         except ValueError as error:
             return Difference(str(error))
 
-    def _image_of(self, data: bytes, index: int) -> np.ndarray:
-        check_size(data, self._max_pixels)
-        (image, full_size), _ = listen_to(self._decode, data)
-        if self._plan is None:
-            return image
-        if self._plan.is_random:
-            with generators_kept():
-                return self._plan(images.to_8_bits(image), index, full_size)
-        return self._plan(images.to_8_bits(image), index, full_size)
+
+def check_sources(
+    check: SourceCheck, matches: Iterator[Match], min_psnr: float, num_workers: int, problems: ProblemCollector
+) -> None:
+    """Compare the image of each match with its source.
+
+    Parameters
+    ----------
+    check : SourceCheck
+        Compares one.
+    matches : iterator of Match
+        They are consumed to the end, whatever happens.
+    min_psnr : float
+        In dB; what is below is a problem.
+    num_workers : int
+        Processes; 0 is the calling one.
+    problems : ProblemCollector
+        Receives what is wrong.
+    """
+    hints = set()  # each is given once
+    first_other, num_others = -1, 0  # of the JPEGs that have other bytes
+    try:
+        with _open_pool(check, num_workers) as pool:
+            results = ordered_map(
+                pool, matches, chunk_size=_CHUNK_MATCHES, max_items=_MATCHES_IN_FLIGHT, max_bytes=_BYTES_IN_FLIGHT
+            )
+            for (entry, position, _), result in results:
+                if isinstance(result, str):  # why a worker died on this image
+                    result = Difference(result)
+                if isinstance(result, Likeness):
+                    problems.saw_psnr(result.psnr)
+                    if result.psnr >= min_psnr:
+                        if result.has_other_bytes:
+                            first_other, num_others = (first_other if num_others else position), num_others + 1
+                        continue
+                    what = f"{result.psnr:.1f} dB from its source {entry.path!r}, expected at least {min_psnr:.1f}"
+                    result = Difference(what, Text(OTHER_ARGUMENTS, "; or ", Argument("min_psnr"), " is too strict"))
+                problems.add("source", result.message + ("" if result.hint in hints else result.hint), position, entry.index)
+                hints.add(result.hint)
+    except WorkerDiedError as error:
+        problems.add("source", str(error))
+        for _ in matches:  # the rest of the list is still compared with the records
+            pass
+    if num_others:
+        problems.note(
+            "JPEGs that are near their sources, but not byte for byte what OpenCV makes of these here: "
+            f"{num_others:,}, the first in record {first_other}{OTHER_ARGUMENTS}, or another version of OpenCV"
+        )
+
+
+def _open_pool(check: SourceCheck, num_workers: int) -> Any:
+    if not num_workers:
+        return SerialPool(check)
+    context = multiprocessing.get_context()
+    return ProcessPool(check, num_workers, context, name_of=lambda match: str(match[0].path), starting=ready_to_fork)
 
 
 def _compare(expected: np.ndarray, record: Record) -> Union[Likeness, Difference]:

@@ -29,8 +29,6 @@ class Doubtful(bytes):
 class Work:
     """From an entry to its record, or to a Failure that says why there is none."""
 
-    is_random = False
-
     def __init__(self, args: argparse.Namespace) -> None:
         self.pass_through: bool = args.pass_through
         self._root: str = args.root
@@ -80,13 +78,13 @@ class Work:
 
     def _doubt(self, data: bytes) -> str:
         """What is wrong with a file that is packed all the same."""
-        from ...images import imagefile
+        from ...images.checks import check_readable_by_mxnet, check_whole
 
         try:
             if self.pass_through:
-                imagefile.check_readable_by_mxnet(data)
+                check_readable_by_mxnet(data)
             else:
-                imagefile.check_whole(data)
+                check_whole(data)
         except Exception as error:  # the file is so damaged that the check breaks; whether it is packed OpenCV decides
             return reason_of(error)
         return ""
@@ -95,7 +93,7 @@ class Work:
         import cv2
         import numpy as np
 
-        from ...images.imagefile import describe
+        from ...images.formats import describe
 
         if not data:
             raise ImageError("the file is empty")

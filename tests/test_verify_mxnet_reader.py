@@ -5,10 +5,12 @@
 import os
 import shutil
 import signal
+import struct
 import sys
 from contextlib import suppress
 
 import cv2
+import mxnet as mx
 import numpy as np
 import psutil
 import pytest
@@ -20,13 +22,14 @@ from test_verify import only_problem, png, problems, small, write
 from mxnet_im2rec import ListEntry, OutputError, VerifyError, im2rec, verify
 from mxnet_im2rec.dataset.writer import RecordWriter
 from mxnet_im2rec.packing import pack
+from mxnet_im2rec.verification import mxnet_reader
 from mxnet_im2rec.verification import verify as verification
 
 
 @pytest.fixture
 def without_reader(monkeypatch):
     """Leave ImageRecordIter out where it is not what is tested: each of its processes takes a second."""
-    monkeypatch.setattr(verification, "_check_readback", lambda *arguments: None)
+    monkeypatch.setattr(verification, "check_with_mxnet", lambda *arguments, **options: None)
 
 
 # Damage: the images
@@ -160,13 +163,13 @@ def test_another_size_channel_or_source_is_found(without_reader, photos, tmp_pat
 # The reader itself
 
 
-def readback_with(monkeypatch, tmp_path, code):
+def reader_with(monkeypatch, tmp_path, code):
     """Have the reading process run this first, in the place where MXNet's iterator is known."""
     folder = tmp_path / "first"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(
         "import sys\n"
-        "if 'mxnet_im2rec.verification.readback' in open('/proc/self/cmdline').read().split('\\0'):\n"
+        "if 'mxnet_im2rec.verification.mxnet_reader_process' in open('/proc/self/cmdline').read().split('\\0'):\n"
         "    import mxnet_im2rec, mxnet as mx\n"
         "    Iter = mx.io.ImageRecordIter\n" + "".join(f"    {line}\n" for line in code.splitlines())
     )
@@ -193,14 +196,14 @@ LYING_READERS = {
 def test_whatever_the_reader_does_becomes_a_problem(monkeypatch, tmp_path, lie):
     statement, messages = LYING_READERS[lie]
     lines = ["def lying(**options):", "    for batch in Iter(**options):", f"        {statement}", "        yield batch"]
-    readback_with(monkeypatch, tmp_path, "\n".join([*lines, "mx.io.ImageRecordIter = lying"]))
+    reader_with(monkeypatch, tmp_path, "\n".join([*lines, "mx.io.ImageRecordIter = lying"]))
     report = verify(small(tmp_path), timeout=3 if lie == "silence" else 100)
     assert report.num_problems == len(messages), str(report)
     assert all(problem.layer == "reader" and said in problem.message for said, problem in zip(messages, report.problems))
 
 
 def test_without_mxnet_nothing_is_proven(monkeypatch, tmp_path):
-    readback_with(monkeypatch, tmp_path, "sys.modules['mxnet'] = None")
+    reader_with(monkeypatch, tmp_path, "sys.modules['mxnet'] = None")
     report = verify(small(tmp_path))
     assert "MXNet is not installed" in only_problem(report, "reader").message
 
@@ -217,7 +220,7 @@ mx.io.ImageRecordIter = waiting
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, "SIGTERM to the group"])
 def test_nothing_is_left_when_the_caller_is_ended(monkeypatch, tmp_path, number):
-    first = readback_with(monkeypatch, tmp_path, WAITING)
+    first = reader_with(monkeypatch, tmp_path, WAITING)
     place = tmp_path / "temporary"
     place.mkdir()
     monkeypatch.setenv("TMPDIR", str(place))
@@ -249,9 +252,9 @@ def test_nothing_is_left_when_the_caller_is_ended(monkeypatch, tmp_path, number)
 @pytest.mark.parametrize("pass_through", [False, True])
 def test_im2rec_verifies_what_it_publishes(varieties, tmp_path, pass_through):
     calls = []
-    original = verification._run_reader
+    original = mxnet_reader.run_reader
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verification, "_run_reader", lambda *arguments: calls.append(1) or original(*arguments))
+        patch.setattr(mxnet_reader, "run_reader", lambda *arguments: calls.append(1) or original(*arguments))
         report = im2rec(varieties / "images.lst", tmp_path / "out#1", num_workers=2, pass_through=pass_through, verify=True)
     assert calls == [1]
     assert sorted(os.listdir(tmp_path)) == ["out#1.idx", "out#1.rec"]

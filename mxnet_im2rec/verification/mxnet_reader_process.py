@@ -1,9 +1,10 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""The process in which MXNet's ImageRecordIter reads a dataset, run by verify(): a bad record makes MXNet abort.
+"""The program that reads a dataset through MXNet's ImageRecordIter; mxnet_reader.py runs it. Knows no list and no source.
 
-``python -m mxnet_im2rec.verification.readback REQUEST``, where REQUEST is JSON (see :class:`Request`). Each line on stdout is a
-JSON object with an ``event``: ``progress``, ``problem``, ``note``, ``failed``, and ``done`` as the last. No ``done``, no proof.
+``python -m mxnet_im2rec.verification.mxnet_reader_process REQUEST``, where REQUEST is JSON (see :class:`Request`). Each line on
+stdout is a JSON object with an ``event``: ``progress``, ``problem``, ``note``, ``failed``, and ``done`` as the last. Without
+``done`` nothing is proven.
 """
 
 from __future__ import annotations
@@ -26,16 +27,18 @@ import numpy as np
 
 from ..cpus import usable_cpus
 from ..errors import ImageError, MXNetUnavailableError
-from ..images import imagefile
-from ..images.remarks import tells_of_damage
+from ..images import jpeg, png, tiff
+from ..images.checks import check_readable_by_mxnet, check_size
+from ..images.formats import MXNET_FORMATS, describe, sniff
+from ..images.remarks import means_damage
 from ..mxnet_compat import explain, import_mxnet
-from ..recordio.reader import Record, read_one, scan
+from ..recordio.record import Record, record_at, scan
 from ..storage.filebuffer import FileBuffer
+from ..text import count
 
 _BATCH_BYTES, _BATCH_RECORDS = 32 << 20, 128
 _PROGRESS_SECONDS = 1.0
 _DECODE_FLAGS = {3: cv2.IMREAD_COLOR, 1: cv2.IMREAD_GRAYSCALE}
-_TURNED = 5  # the EXIF orientations from here on change rows and columns
 _PARENT_SECONDS = 1.0  # how often to look for the parent where its end of the pipe stays open in another child of its own
 
 
@@ -70,7 +73,7 @@ class Request(NamedTuple):
 
 
 class _Image(NamedTuple):
-    """What is known of an image before MXNet sees it: its size as MXNet will have it, and whether pixels can be compared."""
+    """What is known about an image before MXNet reads it: its size in MXNet, and whether its pixels can be compared."""
 
     size: Optional[Tuple[int, int]]
     is_comparable: bool
@@ -78,20 +81,20 @@ class _Image(NamedTuple):
     is_too_large: bool = False
 
 
-class Readback:
+class Reading:
     """One reading of a dataset.
 
     Parameters
     ----------
     request : Request
-    tell : callable
+    report : callable
         Receives the events, as keyword arguments.
     """
 
-    def __init__(self, request: Request, tell: Callable[..., None]) -> None:
+    def __init__(self, request: Request, report: Callable[..., None]) -> None:
         self._request = request
-        self._tell = tell
-        self._told = 0.0
+        self._report = report
+        self._last_progress = 0.0
         self._buffer = FileBuffer(request.rec)
         self._offsets: List[int] = []
         self._labels: List[np.ndarray] = []
@@ -101,7 +104,7 @@ class Readback:
         self._num_too_large = 0
         self._num_compared = 0
         self._suspects: List[int] = []  # JPEGs while whose decoding something was printed, by whichever thread
-        self._faulty: Set[int] = set()  # what was told to be damaged already
+        self._faulty: Set[int] = set()  # what is reported as damaged already
 
     def run(self) -> None:
         """Look at every image, then read all of them through ImageRecordIter."""
@@ -118,30 +121,30 @@ class Readback:
             size = self._look_at_images(threads)
             if self._request.label_width and self._num_too_large:
                 what = "it has no limit of pixels, and would decode what max_pixels does not allow"
-                self._tell(event="note", message=f"ImageRecordIter was not run: {what}")
+                self._report(event="note", message=f"ImageRecordIter was not run: {what}")
             elif self._request.label_width and size is None:
-                self._tell(event="note", message="ImageRecordIter was not run: there is no image that can be decoded")
+                self._report(event="note", message="ImageRecordIter was not run: there is no image that can be decoded")
             elif self._request.label_width and size is not None:
                 self._iterate(threads, (3, *size))
                 if self._is_grey and self._num_compared:
                     self._iterate(threads, (1, *size))
-        self._tell_of_damaged_scans()  # now that no one else decodes
+        self._report_damaged_scans()  # now that nothing else decodes
 
     def _record(self, position: int) -> Record:
-        return read_one(self._buffer, self._offsets[position], self._request.rec)
+        return record_at(self._buffer, self._offsets[position], self._request.rec)
 
     def _progress(self, done: int) -> None:
-        """Tell now and then that it goes on: how many records were looked at, and read through ImageRecordIter, together."""
+        """Report now and then how many records were looked at and how many were read through ImageRecordIter, together."""
         now = time.monotonic()
-        if now - self._told > _PROGRESS_SECONDS:
-            self._told = now
-            self._tell(event="progress", done=done)
+        if now - self._last_progress > _PROGRESS_SECONDS:
+            self._last_progress = now
+            self._report(event="progress", done=done)
 
     def _problem(self, position: int, message: str) -> None:
-        self._tell(event="problem", position=position, index=self._record(position).index, message=message)
+        self._report(event="problem", position=position, index=self._record(position).index, message=message)
 
     def _look_at_images(self, threads: Any) -> Optional[Tuple[int, int]]:
-        """Tell of images that cannot be decoded; gives the smallest height and the smallest width of the others."""
+        """Report images that cannot be decoded; gives the smallest height and the smallest width of the others."""
         sizes = set()
         num_turned = 0
         for start in range(0, len(self._offsets), _BATCH_RECORDS):
@@ -157,18 +160,14 @@ class Readback:
                     num_turned += not image.is_comparable
                 self._is_comparable.append(image.is_comparable)
         if num_turned:
-            message = (
-                f"pixels of {num_turned:,} TIFF(s) with an EXIF orientation from 5 to 8 were not compared: MXNet turns them wrong"
-            )
-            self._tell(event="note", message=message)
+            what = f"pixels of {count(num_turned, 'TIFF')} with an EXIF orientation from 5 to 8"
+            self._report(event="note", message=f"{what} were not compared: MXNet turns them wrong")
         if not sizes:
             return None
         height, width = (min(sides) for sides in zip(*sizes))
         if len(sizes) > 1 and self._request.label_width:
-            message = (
-                f"images have different sizes: of each the {height} x {width} pixels in the middle were compared, the crop that"
-            )
-            self._tell(event="note", message=f"{message} ImageRecordIter gives")
+            crop = f"of each the {height} x {width} pixels in the middle were compared, the crop that ImageRecordIter gives"
+            self._report(event="note", message=f"images have different sizes: {crop}")
         return height, width
 
     def _look(self, position: int) -> _Image:
@@ -177,13 +176,13 @@ class Readback:
             return _Image(None, False, None)
         fault = None
         try:
-            imagefile.check_readable_by_mxnet(content)
+            check_readable_by_mxnet(content)
         except ImageError as error:
             fault = str(error)
         try:
-            imagefile.check_size(content, self._request.max_pixels)
+            check_size(content, self._request.max_pixels)
         except ImageError as error:
-            is_of_mxnet = imagefile.sniff(content) in imagefile.MXNET_FORMATS or content.startswith(b"BM")
+            is_of_mxnet = sniff(content) in MXNET_FORMATS or content.startswith(b"BM")
             return _Image(None, False, fault or str(error), is_of_mxnet)
         assert self._looked_at is not None
         only_decoded = not self._request.label_width and self._looked_at[position]
@@ -216,7 +215,7 @@ class Readback:
             end = start + batch_size - batch.pad
             if end > count:
                 start = end
-                self._suspects.clear()  # MXNet goes on decoding: whose damage is told of could not be said
+                self._suspects.clear()  # MXNet goes on decoding: what is printed then could be about any image
                 break
             self._compare_labels(start, batch.label[0].asnumpy().reshape(batch_size, -1)[: end - start])
             self._compare_pixels(threads, start, end, batch.data[0], data_shape)
@@ -224,7 +223,7 @@ class Readback:
             self._progress(count + start)
         if start != count:
             what = f"more than {count:,}" if start > count else f"{start:,}"
-            self._tell(event="problem", position=None, index=None, message=f"ImageRecordIter gives {what} of {count:,} records")
+            self._report(event="problem", position=None, index=None, message=f"ImageRecordIter gives {what} of {count:,} records")
 
     def _compare_labels(self, start: int, found: np.ndarray) -> None:
         expected = np.stack(self._labels[start : start + len(found)])
@@ -258,26 +257,26 @@ class Readback:
         try:
             return _decode(content, channels)
         finally:
-            if os.fstat(2).st_size != before and imagefile.sniff(content) == "JPEG":
+            if os.fstat(2).st_size != before and sniff(content) == "JPEG":
                 self._suspects.append(position)
 
     def _decoded_size(self, position: int, content: bytes) -> Tuple[int, int]:
         height, width, _ = self._decode(position, content, 3).shape
         return height, width
 
-    def _tell_of_damaged_scans(self) -> None:
+    def _report_damaged_scans(self) -> None:
         """Decode the suspects again, one at a time, so that what libjpeg prints is of this record."""
         harmless = []
         for number, position in enumerate(sorted(set(self._suspects) - self._faulty)):
             self._progress(2 * len(self._offsets) + number)
             said = _words_of_libjpeg(self._record(position).content)
-            if not tells_of_damage(said):
+            if not means_damage(said):
                 harmless += [f"record {position:,}: {said}"] if said else []
             else:
                 self._problem(position, f"the JPEG is damaged inside, though it decodes; libjpeg says: {said}")
         if harmless:
             what = f"libjpeg has a remark on {len(harmless):,} JPEGs that harms no pixel; it tells only the first of each"
-            self._tell(event="note", message=f"{what}. The first, {harmless[0]}")
+            self._report(event="note", message=f"{what}. The first, {harmless[0]}")
 
 
 def _words_of_libjpeg(content: bytes) -> str:
@@ -290,31 +289,27 @@ def _words_of_libjpeg(content: bytes) -> str:
 
 
 def _size_by_header(content: bytes) -> Optional[Tuple[int, int]]:
-    """The (height, width) without decoding; None where only decoding tells."""
-    kind = imagefile.sniff(content)
+    """The (height, width) without decoding; None where only decoding gives it."""
+    kind = sniff(content)
     if kind == "JPEG":
-        return imagefile.jpeg_size(content)
-    if kind == "PNG":
-        width, height = struct.unpack_from(">II", content, 16)
-        return height, width
-    return None
+        jpeg.check_end(content)
+        return jpeg.size(content)
+    return png.size(content) if kind == "PNG" else None
 
 
 def _decode(content: bytes, channels: int) -> np.ndarray:
     """(H, W, C) as the OpenCV inside MXNet decodes it: it applies the EXIF orientation of JPEGs, not yet that of PNGs."""
     flags = _DECODE_FLAGS[channels]
-    if imagefile.sniff(content) == "PNG":
+    if sniff(content) == "PNG":
         flags |= cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     if image is None:
-        raise ImageError(f"OpenCV cannot decode it: {imagefile.describe(content)}")
+        raise ImageError(f"OpenCV cannot decode it: {describe(content)}")
     return image.reshape(*image.shape[:2], channels)
 
 
 def _is_turned_tiff(content: bytes) -> bool:
-    if imagefile.sniff(content) != "TIFF":
-        return False
-    return imagefile.read_tiff_tags(content).get("orientation", [1])[0] >= _TURNED
+    return sniff(content) == "TIFF" and tiff.is_turned(tiff.orientation_of(content))
 
 
 def _crop(image: np.ndarray, data_shape: Tuple[int, int, int]) -> np.ndarray:
@@ -325,7 +320,7 @@ def _crop(image: np.ndarray, data_shape: Tuple[int, int, int]) -> np.ndarray:
 
 
 def _leave(folder: Optional[str]) -> NoReturn:
-    """Go, and leave nothing behind: the one who would remove the folder is gone."""
+    """Exit, and remove the folder, since the parent that would remove it is gone."""
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
@@ -340,7 +335,7 @@ def _end_with_parent(parent: int, folder: Optional[str]) -> None:
 
 
 def main(argument: str) -> None:
-    """Read a dataset, and tell on stdout what was found."""
+    """Read a dataset, and report on stdout what was found."""
     request = Request(**json.loads(argument))
     if request.parent is not None:
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # they reach the whole group; the parent decides, and this one cleans up
@@ -349,11 +344,11 @@ def main(argument: str) -> None:
     with suppress(ImportError, ValueError, OSError):
         import resource
 
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # where MXNet aborts, no one wants its memory
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # nobody needs the memory of an MXNet that has aborted
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as stream:
         os.dup2(2, 1)  # whatever else is printed must not come between the events
 
-        def tell(**event: Any) -> None:
+        def report(**event: Any) -> None:
             try:
                 stream.write(json.dumps(event) + "\n")
                 stream.flush()
@@ -361,15 +356,15 @@ def main(argument: str) -> None:
                 _leave(request.folder)
 
         try:
-            Readback(request, tell).run()
+            Reading(request, report).run()
         except MXNetUnavailableError as error:
-            tell(event="failed", message=str(error))
+            report(event="failed", message=str(error))
         except Exception as error:
-            tell(event="failed", message=f"ImageRecordIter fails: {type(error).__name__}: {explain(error)[:500]}")
+            report(event="failed", message=f"ImageRecordIter fails: {type(error).__name__}: {explain(error)[:500]}")
         else:
-            tell(event="done")
+            report(event="done")
         stream.flush()
-        os._exit(0)  # MXNet's threads may hang or crash on the way out; all has been told
+        os._exit(0)  # MXNet's threads may hang or crash on the way out; all is reported already
 
 
 if __name__ == "__main__":

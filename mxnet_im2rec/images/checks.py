@@ -1,0 +1,106 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""Refuses image files before they are decoded: not whole, not decoded by MXNet, too large. Opens no file.
+
+What is refused raises ImageError, whose message says why.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Optional
+
+from ..errors import ImageError
+from ..text import Argument, Text
+from . import jpeg, png, tiff
+from .formats import MXNET_FORMATS, Buffer, describe, sniff
+from .sizes import image_size
+
+
+def check_whole(data: bytes) -> None:
+    """Make sure that no end is missing from a JPEG or a PNG, which some decoders would pass over.
+
+    Parameters
+    ----------
+    data : bytes
+        An image file of any format; only JPEG and PNG are looked into.
+
+    Raises
+    ------
+    ImageError
+        If the file stops before its end marker (JPEG: EOI, ITU-T T.81 B.1.1.3; PNG: the IEND chunk).
+    """
+    name = sniff(data)
+    if name == "JPEG":
+        jpeg.check_end(data)
+    elif name == "PNG":
+        png.check_chunks(data)
+
+
+def check_readable_by_mxnet(data: bytes) -> None:
+    """Make sure, without decoding, that MXNet's readers decode these bytes.
+
+    Parameters
+    ----------
+    data : bytes
+        An image file.
+
+    Raises
+    ------
+    ImageError
+        If it is truncated, or of a format, or a variety of one, that the OpenCV 3.4.2 inside MXNet does not decode.
+    """
+    name = sniff(data)
+    if name not in MXNET_FORMATS:
+        advice = Text("pack it without ", Argument("pass_through")) if name else "it is damaged, or no image"
+        raise ImageError(Text(f"{describe(data)}: MXNet decodes {', '.join(MXNET_FORMATS)} only; ", advice))
+    if name == "JPEG":
+        jpeg.check_variety(data)
+    elif name == "PNG":
+        png.check_chunks(data, check_sums=True)
+    elif name == "BMP":
+        _check_bmp_length(data)
+    else:
+        tiff.check_variety(data)
+
+
+def _check_bmp_length(data: bytes) -> None:
+    offset, header_size = struct.unpack_from("<II", data, 10)
+    needed = offset
+    if header_size >= 40 and len(data) >= 54:
+        width, height, _, bits, compression, size = struct.unpack_from("<iiHHII", data, 18)
+        needed += (abs(width) * bits + 31) // 32 * 4 * abs(height) if compression in (0, 3) else size
+    elif header_size == 12 and len(data) >= 26:
+        width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
+        needed += (width * bits + 31) // 32 * 4 * height
+    if needed > len(data):
+        raise ImageError(f"the BMP is truncated: it has {len(data)} bytes and needs {needed}")
+
+
+def check_size(data: Buffer, max_pixels: Optional[int]) -> None:
+    """Raise ImageError if the image has more pixels than are allowed, or if that cannot be known before it is decoded.
+
+    A file of a few KB may stand for many GB.
+
+    Parameters
+    ----------
+    data : bytes-like
+        An image file.
+    max_pixels : int or None
+        None allows any number; OpenCV itself decodes no image of more than 2**30 pixels.
+    """
+    if max_pixels is None:
+        return
+    limit = Argument("max_pixels")
+    size = image_size(data)
+    if size is None:
+        check_whole(bytes(data))  # what is missing is the better reason
+        what = f"{describe(data)}: how many pixels it has cannot be known before it is decoded, and "
+        raise ImageError(Text(what, limit, f" allows {max_pixels:,}; ", Argument("max_pixels", None), " decodes it all the same"))
+    what = "image has"
+    part = tiff.size_of_parts(data) if sniff(data) in ("TIFF", "BigTIFF") else size
+    if part[0] * part[1] > size[0] * size[1]:
+        what, size = "strips or tiles of the TIFF have", part
+    if size[0] * size[1] > max_pixels:
+        found = f"the {what} {size[1]:,} x {size[0]:,} pixels, "
+        raise ImageError(Text(found, limit, f" allows {max_pixels:,} in all; raise it if that is right"))

@@ -1,0 +1,132 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""The segments of a JPEG: its size, its orientation, and whether its end is there. The only parser of them. Opens no file.
+
+A JPEG is SOI, segments that each begin with a marker and mostly have a length, scans of entropy-coded data, and EOI at the end
+(ITU-T T.81, annex B).
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import Dict, Iterator, NamedTuple, Optional
+
+from ..errors import ImageError
+from . import tiff
+from .formats import Buffer, Size
+
+END = b"\xff\xd9"
+"""The last bytes of a whole JPEG, the marker EOI."""
+
+# A marker, and its last ff. In entropy-coded data ff 00 is a data byte, and ff d0 to ff d7 are restart markers. Any number of ff
+# may stand before a marker. They are not matched: to search through them takes long where a card has lost data and gives ff.
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+_EXIF = b"Exif\0\0"
+_APP1, _EOI, _SOS = 0xE1, 0xD9, 0xDA
+_WITHOUT_LENGTH = frozenset([0x01, _EOI, *range(0xD0, 0xD9)])
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_FRAMES_DECODED = frozenset([0xC0, 0xC1, 0xC2, 0xC9, 0xCA])  # all but lossless and hierarchical
+
+
+class _Segment(NamedTuple):
+    marker: int
+    start: int  # behind the marker, where the length stands
+    length: int  # as the file says; 0 for a marker without one
+    follows: bool  # whether it begins where the segment before it ends
+
+    @property
+    def end(self) -> int:
+        return self.start if self.marker in _WITHOUT_LENGTH else self.start + max(self.length, 2)
+
+
+def _segments(data: Buffer) -> Iterator[_Segment]:
+    """Every segment, found by the length of the one before, so that those of an embedded thumbnail do not count."""
+    position = 2
+    while True:
+        match = _MARKER.search(data, position)
+        if match is None:
+            return
+        marker, start = data[match.end() - 1], match.end()
+        length = 0 if marker in _WITHOUT_LENGTH else int.from_bytes(data[start : start + 2], "big")
+        segment = _Segment(marker, start, length, match.start() == position)
+        yield segment
+        position = segment.end
+
+
+def _is_exif(data: Buffer, segment: _Segment) -> bool:
+    """Whether a segment holds the orientation. Others use APP1 too, and may come first."""
+    return segment.marker == _APP1 and data[segment.start + 2 : segment.start + 2 + len(_EXIF)] == _EXIF
+
+
+def _first_segments(data: Buffer, header_only: bool) -> Dict[int, Buffer]:
+    """The first segment of each marker, its length included: up to the first scan, or up to EOI, which must be there then."""
+    found: Dict[int, Buffer] = {}
+    for segment in _segments(data):
+        if segment.marker == _EOI or (header_only and segment.marker == _SOS):
+            return found
+        if segment.marker in _WITHOUT_LENGTH:
+            continue
+        if segment.marker != _APP1 or _is_exif(data, segment):
+            found.setdefault(segment.marker, data[segment.start : segment.end])
+        if segment.marker == _SOS and data[-2:] == END and segment.end <= len(data) - 2:
+            return found  # in a scan ff d9 is nothing but the end; this spares a search through the data
+    if header_only:
+        return found
+    raise ImageError(f"the JPEG is truncated: it stops after {len(data)} bytes without its end marker")
+
+
+def check_end(data: Buffer) -> None:
+    """Raise ImageError if the end marker is missing."""
+    _first_segments(data, header_only=False)
+
+
+def check_variety(data: Buffer) -> None:
+    """Raise ImageError if MXNet does not decode this kind of JPEG, or if its end marker is missing."""
+    frames = [(marker, segment) for marker, segment in _first_segments(data, header_only=False).items() if marker in _FRAMES]
+    if not frames or len(frames[0][1]) < 7:
+        raise ImageError("the JPEG has no frame header")
+    kind, precision = frames[0][0], frames[0][1][2]
+    if kind not in _FRAMES_DECODED or precision != 8:
+        what = f"frame type SOF{kind - 0xC0}, {precision} bits a sample"
+        raise ImageError(f"MXNet decodes baseline and progressive JPEGs of 8 bits, this one is {what}; convert it")
+
+
+def size(data: Buffer) -> Optional[Size]:
+    """The size after the orientation is applied; None if no frame comes before the first scan, or before the data ends."""
+    segments = _first_segments(data, header_only=True)
+    frame = next((segment for marker, segment in segments.items() if marker in _FRAMES), b"")
+    if len(frame) < 7:
+        return None
+    height, width = struct.unpack_from(">HH", frame, 3)
+    exif = segments.get(_APP1, b"")
+    return (width, height) if tiff.is_turned(tiff.orientation_of(exif[2 + len(_EXIF) :])) else (height, width)
+
+
+class Head(NamedTuple):
+    """What the first bytes of a JPEG say.
+
+    Attributes
+    ----------
+    orientation : int
+        1 to 8.
+    scan : int or None
+        Where the data of the first scan begins. None if that is beyond these bytes, or if the segments do not follow each other
+        directly: then only a look at the whole file can say whether it is whole.
+    """
+
+    orientation: int
+    scan: Optional[int]
+
+
+def read_head(data: Buffer) -> Head:
+    """Read the segments before the first scan, as far as they follow each other directly."""
+    orientation = None
+    for segment in _segments(data):
+        if not segment.follows or segment.length < 2 or segment.start + 2 > len(data):
+            break
+        if orientation is None and _is_exif(data, segment):
+            orientation = tiff.orientation_of(data[segment.start + 2 + len(_EXIF) : segment.end])
+        if segment.marker == _SOS:
+            return Head(orientation or 1, segment.end if segment.end <= len(data) else None)
+    return Head(orientation or 1, None)

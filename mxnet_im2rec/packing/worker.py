@@ -1,0 +1,60 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a worker does with one entry: the pipeline makes the image's bytes, and the record's header comes before them."""
+
+from __future__ import annotations
+
+from typing import Union
+
+from ..errors import ImageError
+from ..limits import why_too_large
+from ..recordio.header import pack_header
+from ..transforms.pipeline import DamagedBytes, Pipeline
+from ..values import Failure, ListEntry
+
+
+class Worker:
+    """Makes records of entries, or says why not. Can be pickled.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        From an entry to the bytes of its image.
+    """
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self.pass_through = pipeline.pass_through
+
+    @property
+    def is_worn_out(self) -> bool:
+        """Whether the last entry failed because this process has no memory left, or can open no more files."""
+        return self.pipeline.is_worn_out
+
+    def prepare(self) -> None:
+        """Make a worker process ready."""
+        self.pipeline.prepare()
+
+    def __call__(self, entry: Union[ListEntry, Failure]) -> Union[bytes, Failure]:
+        """The record, DamagedBytes if its image is damaged inside; or why there is none.
+
+        A Failure of reading the list stays as it is: it keeps its place among the entries.
+        """
+        if isinstance(entry, Failure):
+            return entry
+        image = self.pipeline(entry)
+        if isinstance(image, Failure):
+            return image
+        try:
+            record = _with_header(entry, image)
+        except Exception as error:
+            return self.pipeline.failure(entry, "pack", error)
+        return DamagedBytes.of(record, image.damage) if isinstance(image, DamagedBytes) else record
+
+
+def _with_header(entry: ListEntry, image: bytes) -> bytes:
+    header = pack_header(entry.index, entry.labels)
+    why = why_too_large(len(header) + len(image))
+    if why is not None:
+        raise ImageError(why)
+    return header + image

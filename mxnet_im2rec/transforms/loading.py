@@ -1,0 +1,109 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""The file of an entry becomes pixels: read, decode, transform. Knows no encoding, no record and no other entry."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import Callable, Optional, Tuple
+
+import numpy as np
+
+from ..errors import ArgumentValueError, ImageError
+from ..images import codec as images
+from ..images.checks import check_size
+from ..images.remarks import listen_to
+from ..mxnet_compat import forget_failures
+from ..values import ListEntry
+from .plan import TransformPlan
+from .processes import prepare_worker_process
+from .reasons import has_used_up_its_process
+
+_LARGEST_FILE = 1 << 31
+
+
+class ImageLoader:
+    """Reads the images of entries and applies the transformations to them. Can be pickled.
+
+    Packing and verify() both use it, so that both get the same pixels. Its steps are separate, since packing says which of them
+    failed.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        transformations: Optional[Callable],
+        seed: int,
+        color: int,
+        fast_decode: bool,
+        max_pixels: Optional[int] = None,
+    ) -> None:
+        if color not in (1, 0, -1):
+            raise ArgumentValueError("color", "must be 1 (RGB), 0 (grey) or -1 (as stored)", color)
+        self._root = root
+        self._plan = None if transformations is None else TransformPlan(transformations, seed)
+        self._color = int(color)
+        self._fast_decode = bool(fast_decode)
+        self._max_pixels = max_pixels
+
+    @property
+    def has_transformations(self) -> bool:
+        """Whether :meth:`transform` may change an image."""
+        return self._plan is not None
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the pixels may depend on a random generator."""
+        return self._plan is not None and self._plan.is_random
+
+    def prepare(self) -> None:
+        """Make a worker process ready."""
+        prepare_worker_process()
+        if self._plan is not None:
+            self._plan.prepare()
+
+    def read(self, entry: ListEntry) -> bytes:
+        """The bytes of an entry's file."""
+        with open(os.path.join(self._root, entry.path), "rb", opener=_open_without_waiting) as stream:
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_FILE:
+                raise ImageError(f"no file of an image: {stream.name!r} is {_kind(status)}")
+            data = stream.read()
+        if not data:
+            raise ImageError(f"the file is empty: {stream.name!r}")
+        return data
+
+    def check_size(self, data: bytes) -> None:
+        """Raise ImageError if the image has more pixels than are allowed. The other steps do not look at this."""
+        check_size(data, self._max_pixels)
+
+    def decode(self, data: bytes) -> Tuple[images.Decoded, Optional[str]]:
+        """The pixels as :meth:`transform` takes them; and the decoder's words, if the image is damaged inside."""
+        return listen_to(self._decode, data)
+
+    def _decode(self, data: bytes) -> images.Decoded:
+        if self._fast_decode and self._plan is not None:
+            return images.decode_smaller(data, self._color, self._plan.target_size)
+        return images.decode(data, self._color), None
+
+    def transform(self, decoded: images.Decoded, index: int) -> np.ndarray:
+        """Apply the transformations; without any, the pixels are what was decoded."""
+        image, full_size = decoded
+        return image if self._plan is None else self._plan(images.to_8_bits(image), index, full_size)
+
+    def recover(self, error: BaseException) -> bool:
+        """After a failure, make sure that the next image can be loaded; gives whether this process is of no more use."""
+        forget_failures()
+        if self._plan is not None:
+            self._plan.forget_graphs(error)
+        return has_used_up_its_process(error)
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a named pipe would wait for its writer
+
+
+def _kind(status: os.stat_result) -> str:
+    return f"of {status.st_size:,} bytes" if stat.S_ISREG(status.st_mode) else "a pipe, a device or a folder"
