@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from mxnet.gluon import nn
 from mxnet.gluon.data.vision import transforms
 
-from mxnet_im2rec.transforms.plan import TransformPlan, _seed_generators, to_uint8
+from mxnet_im2rec.transforms.plan import TransformPlan, _seed_generators
+from mxnet_im2rec.transforms.result import to_uint8
 
 SHAPES = [(1, 1), (1, 2), (2, 1), (1, 37), (41, 1), (2, 3), (3, 3), (7, 5), (64, 64), (101, 67), (66, 203), (480, 641)]
 
@@ -50,10 +51,10 @@ def planned(plan, image, index=0):
         return type(error)
 
 
-def assert_same(make, image, is_native=None):
+def assert_same(make, image, by_opencv=None):
     plan = TransformPlan(make(), seed=0)
-    if is_native is not None:
-        assert bool(plan._steps) is is_native
+    if by_opencv is not None:
+        assert bool(plan._steps) is by_opencv
     expected, found = plain(make(), image), planned(plan, image)
     if isinstance(expected, type):
         assert isinstance(found, type), f"{expected} on NDArrays, but the plan gave shape {found.shape}"
@@ -82,7 +83,7 @@ def test_resize(size, keep_ratio, interpolation, channels):
         if keep_ratio and max(height, width) * 300 > 20_000 * min(height, width) and size == 300:
             continue  # a strip of tens of thousands of pixels
         image = picture(height, width, channels)
-        assert_same(lambda: compose(transforms.Resize(size, keep_ratio, interpolation)), image, is_native=interpolation != 2)
+        assert_same(lambda: compose(transforms.Resize(size, keep_ratio, interpolation)), image, by_opencv=interpolation != 2)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -91,7 +92,7 @@ def test_resize(size, keep_ratio, interpolation, channels):
 def test_center_crop(size, interpolation, channels):
     for height, width in SHAPES:
         image = picture(height, width, channels)
-        assert_same(lambda: compose(transforms.CenterCrop(size, interpolation)), image, is_native=interpolation in (0, 1, 3, 4))
+        assert_same(lambda: compose(transforms.CenterCrop(size, interpolation)), image, by_opencv=interpolation in (0, 1, 3, 4))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -159,7 +160,7 @@ def test_tails(tail, channels):
     ],
 )
 @pytest.mark.parametrize("tail", ["", "Normalize(0, 1)"])
-def test_random_transforms_after_a_native_prefix_draw_the_same(make, tail):
+def test_random_transforms_after_opencv_steps_draw_the_same(make, tail):
     if tail and has_totensor(make()):
         return  # it has one already
     image = picture(60, 90, 3)
@@ -199,7 +200,7 @@ def patched():
     "make", [lambda: OwnResize(5), hooked, patched, lambda: transforms.Resize(5.5), lambda: transforms.Resize("a")]
 )
 def test_what_is_not_the_stock_transform_is_never_taken_for_it(make):
-    assert_same(lambda: compose(make()), picture(20, 30, 3), is_native=False)
+    assert_same(lambda: compose(make()), picture(20, 30, 3), by_opencv=False)
 
 
 def test_nested_containers_are_looked_into():
