@@ -19,7 +19,7 @@ from PIL import Image
 from mxnet_im2rec import EmptyDatasetError, ErrorLimitExceeded, ListEntry, check_list, im2rec
 from mxnet_im2rec.errors import ImageError
 from mxnet_im2rec.images.checks import check_readable_by_mxnet, check_whole
-from mxnet_im2rec.lists.check import _Probe
+from mxnet_im2rec.lists.check_file import FileCheck
 
 EXIF_ORIENTATION = 0x0112
 
@@ -498,7 +498,7 @@ def test_a_look_at_the_ends_says_of_a_jpeg_what_a_look_at_all_of_it_says(tmp_pat
         expected = None
     except ImageError as error:
         expected = str(error)
-    found = _Probe("", pass_through, None)(ListEntry(0, (1.0,), str(path)))
+    found = FileCheck("", pass_through, None)(ListEntry(0, (1.0,), str(path)))
     assert (found.error and found.error[1]) == expected
 
 
@@ -513,11 +513,11 @@ def test_little_is_read_of_a_large_file(tmp_path, monkeypatch):
     )
     (tmp_path / "a.png").write_bytes(png + LARGE_PNG[33:])
     looked = []
-    from mxnet_im2rec.lists import check as listcheck
+    from mxnet_im2rec.lists import check_file
 
-    read = listcheck._read
-    monkeypatch.setattr(listcheck, "_read", lambda stream, count: looked.append(count) or read(stream, count))
-    monkeypatch.setattr(listcheck, "_rest", None)
+    read = check_file._read
+    monkeypatch.setattr(check_file, "_read", lambda stream, count: looked.append(count) or read(stream, count))
+    monkeypatch.setattr(check_file, "_rest", None)
     assert check_list([ListEntry(0, (1.0,), "a.jpg"), ListEntry(1, (1.0,), "a.png")], tmp_path).ok
     assert sum(looked) < 100_000
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from mxnet.gluon import nn
 from mxnet.gluon.data.vision import transforms
 
-from mxnet_im2rec.transforms.plan import TransformPlan, _seed_generators, to_uint8
+from mxnet_im2rec.transforms.plan import TransformPlan, _seed_generators
+from mxnet_im2rec.transforms.result import to_uint8
 
 SHAPES = [(1, 1), (1, 2), (2, 1), (1, 37), (41, 1), (2, 3), (3, 3), (7, 5), (64, 64), (101, 67), (66, 203), (480, 641)]
 
@@ -51,11 +52,11 @@ def planned(plan, image, index=0):
         return type(error)
 
 
-def assert_same(make, images, is_native=None):
+def assert_same(make, images, by_opencv=None):
     """One plan and one transform, on every image."""
     plan, transform = TransformPlan(make(), seed=0), make()
-    if is_native is not None:
-        assert bool(plan._steps) is is_native
+    if by_opencv is not None:
+        assert bool(plan._steps) is by_opencv
     for image in images:
         expected, found = plain(transform, image), planned(plan, image)
         if isinstance(expected, type):
@@ -90,15 +91,15 @@ def test_resize(size, keep_ratio, interpolation, channels):
     images = pictures(channels)
     if keep_ratio and size == 300:  # else a strip becomes tens of thousands of pixels long
         images = [image for image in images if max(image.shape[:2]) * 300 <= 20_000 * min(image.shape[:2])]
-    assert_same(lambda: compose(transforms.Resize(size, keep_ratio, interpolation)), images, is_native=interpolation != 2)
+    assert_same(lambda: compose(transforms.Resize(size, keep_ratio, interpolation)), images, by_opencv=interpolation != 2)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [1, 5, 64, 224, (200, 7), (64, 300)])
 @pytest.mark.parametrize("interpolation", [0, 1, 2, 3, 4, 9])
 def test_center_crop(size, interpolation, channels):
-    is_native = interpolation in (0, 1, 3, 4)
-    assert_same(lambda: compose(transforms.CenterCrop(size, interpolation)), pictures(channels), is_native)
+    by_opencv = interpolation in (0, 1, 3, 4)
+    assert_same(lambda: compose(transforms.CenterCrop(size, interpolation)), pictures(channels), by_opencv)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -171,7 +172,7 @@ def test_tails_on_four_channels(tail):
     ],
 )
 @pytest.mark.parametrize("tail", ["", "Normalize(0, 1)"])
-def test_random_transforms_after_a_native_prefix_draw_the_same(make, tail):
+def test_random_transforms_after_opencv_steps_draw_the_same(make, tail):
     if tail and has_totensor(make()):
         return  # it has one already
     image = picture(60, 90, 3)
@@ -211,7 +212,7 @@ def patched():
     "make", [lambda: OwnResize(5), hooked, patched, lambda: transforms.Resize(5.5), lambda: transforms.Resize("a")]
 )
 def test_what_is_not_the_stock_transform_is_never_taken_for_it(make):
-    assert_same(lambda: compose(make()), [picture(20, 30, 3)], is_native=False)
+    assert_same(lambda: compose(make()), [picture(20, 30, 3)], by_opencv=False)
 
 
 def test_nested_containers_are_looked_into():

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """MXNet's operators that leave a part of their output unwritten: which ones do, and that no plan stores what they leave."""
 
+import gc
 import inspect
 import json
 
@@ -13,6 +14,7 @@ from mxnet.gluon import Block, HybridBlock, SymbolBlock, nn
 from mxnet.gluon.data.vision import transforms
 
 from mxnet_im2rec import TransformResultError, im2rec
+from mxnet_im2rec.transforms import operators
 from mxnet_im2rec.transforms.operators import outputs_written
 from mxnet_im2rec.transforms.plan import TransformPlan, _seed_generators
 
@@ -258,6 +260,42 @@ def test_a_plan_leaves_the_callers_blocks_and_mxnet_as_they_were(holder):
     assert all(graph in graphs for graph in before[1])
     out = mx.nd.full((3, 3, 1), 77, dtype="uint8")
     assert mx.nd.image.flip_left_right(mx.nd.zeros((3, 3, 1), dtype="uint8"), out=out)[:, 1].asnumpy().tolist() == [[77]] * 3
+
+
+def test_a_graph_is_looked_through_once(monkeypatch):
+    block = nn.HybridSequential()
+    block.add(transforms.Cast("float32"), transforms.ToTensor())
+    block.hybridize()
+    plan = TransformPlan(lambda image: block(image), seed=0)
+    looked = []
+    tojson = mx.sym.Symbol.tojson
+    monkeypatch.setattr(mx.sym.Symbol, "tojson", lambda graph: looked.append(graph) or tojson(graph))
+    for index in range(5):
+        plan(picture(7, 9), index)
+    assert len(looked) == 1
+
+
+def test_a_block_that_gets_a_flip_after_it_has_run_is_looked_through_again():
+    block = nn.HybridSequential()
+    block.add(transforms.Cast("uint8"))
+    block.hybridize()
+    plan = TransformPlan(lambda image: block(image), seed=0)
+    image = picture(7, 9)
+    assert np.array_equal(plan(image.copy(), 0), image)
+    block.add(*flips())
+    for index in range(8):
+        found = plan(image.copy(), index)
+        assert any(np.array_equal(found, expected) for expected in flipped(image))
+
+
+def test_what_is_known_of_a_graph_goes_with_its_block():
+    blocks = [sequential(nn.HybridSequential, True)]
+    TransformPlan(lambda image: blocks[0](image), seed=0)(picture(7, 9), 0)
+    assert blocks[0] in operators._known_graphs
+    number = len(operators._known_graphs)
+    blocks.clear()
+    gc.collect()
+    assert len(operators._known_graphs) < number
 
 
 def test_a_failing_block_stays_hybridized():

@@ -11,7 +11,8 @@ from mxnet.gluon import nn
 from mxnet.gluon.data.vision import transforms
 
 from mxnet_im2rec import TransformResultError
-from mxnet_im2rec.transforms.plan import TransformPlan, to_uint8
+from mxnet_im2rec.transforms.plan import TransformPlan
+from mxnet_im2rec.transforms.result import to_uint8
 
 RGB = np.random.RandomState(1).randint(0, 256, (7, 9, 3)).astype(np.uint8)
 

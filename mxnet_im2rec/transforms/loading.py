@@ -15,6 +15,7 @@ from ..images import codec as images
 from ..images.checks import check_size
 from ..images.remarks import listen_to
 from ..mxnet_compat import forget_failures
+from ..storage.opening import open_without_waiting
 from ..values import ListEntry
 from .plan import TransformPlan
 from .processes import prepare_worker_process
@@ -66,7 +67,7 @@ class ImageLoader:
 
     def read(self, entry: ListEntry) -> bytes:
         """The bytes of an entry's file."""
-        with open(os.path.join(self._root, entry.path), "rb", opener=_open_without_waiting) as stream:
+        with open(os.path.join(self._root, entry.path), "rb", opener=open_without_waiting) as stream:
             status = os.fstat(stream.fileno())
             if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_FILE:
                 raise ImageError(f"no file of an image: {stream.name!r} is {_kind(status)}")
@@ -99,10 +100,6 @@ class ImageLoader:
         if self._plan is not None:
             self._plan.forget_graphs(error)
         return has_used_up_its_process(error)
-
-
-def _open_without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a named pipe would wait for its writer
 
 
 def _kind(status: os.stat_result) -> str:

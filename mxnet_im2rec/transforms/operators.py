@@ -1,10 +1,10 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""MXNet's image operators that leave a part of their output unwritten, mended for the time in which a plan runs.
+"""Has MXNet's image operators write all of their output while a plan runs. Knows operators and graphs, and no transform.
 
-An operator's output is memory that someone else has freed. What an operator of MXNet 1.9.1 does not write keeps the bytes of
-that memory, which differ from run to run. ``UNWRITTEN`` lists these operators. Mended, each of them begins with an output that
-is a copy of its input; the operator itself, its random draws and all that it writes are MXNet's own. Knows nothing of transforms.
+Some operators of MXNet 1.9.1 leave a part of their output unwritten; ``UNWRITTEN`` lists them. That part keeps the bytes that
+were in the memory before, which differ from run to run. While a plan runs, the output of such an operator is a copy of its input
+before the operator begins. The operator itself, its random numbers and all that it writes are MXNet's own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import ctypes
 import functools
 import threading
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterator, Tuple
+from typing import Any, Callable, Dict, Iterator, MutableMapping, Optional, Tuple
+from weakref import WeakKeyDictionary
 
 from ..errors import TransformResultError
 from ..mxnet_compat import import_mxnet
@@ -47,15 +48,16 @@ UNWRITTEN: Dict[str, Callable[[_Shape], bool]] = {
     "_image_random_hue": _grey,
     "_image_random_color_jitter": _any,  # where nothing is to be jittered, or where an image is grey and hue comes first
 }
-"""MXNet's names of the operators, and the shapes, (height, width, channels), of which one leaves something unwritten."""
+"""MXNet's name of each operator, and for which shapes (height, width, channels) it leaves something unwritten."""
 
 _here = threading.local()
+_known_graphs: MutableMapping[Any, Tuple[Any, Optional[str]]] = WeakKeyDictionary()  # by the Block: its graph, and the answer
 
 
 @contextmanager
 def outputs_written() -> Iterator[None]:
-    """In this thread, have the operators write all of their output, whoever calls them and however: a stock Block, another
-    Block, a function, a hybridized container. Afterwards MXNet and all Blocks do as before.
+    """In this thread, have the operators write all of their output: those that a stock Block calls, another Block, a function, or
+    a hybridized container. Afterwards MXNet and all Blocks work as before.
 
     A hybridized Block calls no operators but runs a graph. One whose graph holds such an operator runs as if it were not
     hybridized, which gives the same bytes. A SymbolBlock can only run its graph: there it is an error.
@@ -74,7 +76,7 @@ def _is_on() -> bool:
 
 
 def _install() -> None:
-    """Put a switch before MXNet's two ways to an operator; it stays, and while it is off it passes everything on."""
+    """Put a switch before each of MXNet's two ways to call an operator. It stays there; while it is off, it changes nothing."""
     mx = import_mxnet()
     register = mx.ndarray.register  # whose functions all call the operators by the name that is replaced here
     if not hasattr(register._imperative_invoke, "__wrapped__"):
@@ -115,14 +117,12 @@ def _mended_graph(call: Callable, mx: Any) -> Callable:
     def mended(self: Any, *args: Any) -> Any:
         if not _is_on():
             return call(self, *args)
-        _, graph = self._get_graph(*args)
-        text = graph.tojson()
-        found = [name for name in UNWRITTEN if f'"{name}"' in text]
-        if not found:
+        found = _unwritten_in(self, self._get_graph(*args)[1])
+        if found is None:
             return call(self, *args)
         if isinstance(self, mx.gluon.SymbolBlock):
             raise TransformResultError(
-                f"a SymbolBlock runs {found[0]}, which leaves a part of its output unwritten in MXNet 1.9.1; "
+                f"a SymbolBlock runs {found}, which leaves a part of its output unwritten in MXNet 1.9.1; "
                 "use the Block that the graph was made from"
             )
         self._active = False
@@ -132,3 +132,16 @@ def _mended_graph(call: Callable, mx: Any) -> Callable:
             self._active = True
 
     return mended
+
+
+def _unwritten_in(block: Any, graph: Any) -> Optional[str]:
+    """The first of these operators in a Block's graph; None if there is none.
+
+    To look through a graph takes longer than to run a small one, so the answer is kept as long as the Block has this graph.
+    """
+    known = _known_graphs.get(block)
+    if known is None or known[0] is not graph:
+        text = graph.tojson()
+        known = graph, next((name for name in UNWRITTEN if f'"{name}"' in text), None)
+        _known_graphs[block] = known
+    return known[1]

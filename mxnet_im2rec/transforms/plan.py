@@ -1,8 +1,8 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""A Gluon transform becomes a plan: a uint8 image in, a uint8 image out, the same for the same (seed, index) wherever it runs.
+"""Applies a Gluon transform to one image, uint8 in and uint8 out. The same seed and index give the same bytes everywhere.
 
-Knows MXNet's transforms and NDArrays; knows nothing of files, records or processes.
+Knows MXNet's transforms and NDArrays; knows no file, no record and no other process.
 """
 
 from __future__ import annotations
@@ -21,15 +21,13 @@ from typing import Any, Callable, Iterator, List, Optional, Tuple
 import cv2
 import numpy as np
 
-from ..errors import ArgumentTypeError, TransformResultError
+from ..errors import ArgumentTypeError
 from ..images import codec as images
 from ..mxnet_compat import forget_failures, import_mxnet
 from ..text import Argument, Text
 from .operators import outputs_written
-from .stock import OutOfReach, Resize, Step, flatten, is_deterministic, native_prefix, undone_by_storing
-
-_CHANNELS = (1, 3, 4)
-_HALF_A_LEVEL = 0.5 / 255
+from .result import to_uint8
+from .stock import OutOfReach, Resize, Step, flatten, is_deterministic, opencv_prefix, undone_by_storing
 
 
 class TransformPlan:
@@ -69,16 +67,16 @@ class TransformPlan:
         self._is_in_worker = False
         self._np_semantics: Tuple[bool, bool] = (mx.util.is_np_array(), mx.util.is_np_shape())
         blocks = flatten(transformations, stock)
+        # Whether the result may depend on a random generator: True unless every transform in it is known not to.
         self.is_random = not all(is_deterministic(block, stock) for block in blocks)
-        """Whether the result may depend on a random generator: True unless every transform in it is known not to."""
         self._makes_tensors = _contains(transformations, stock.ToTensor)
         self._whole: Optional[Callable] = transformations
-        self._steps = native_prefix(blocks, stock)
+        self._steps = opencv_prefix(blocks, stock)
         if not all(self._agree(step, block) for step, block in zip(self._steps, blocks)):
             self._steps = []
         rest = blocks[len(self._steps) :]
+        # An image with another number of channels goes through the transform as a whole.
         tail, self._channels = undone_by_storing(rest, stock)
-        """How many channels an image must have for the parts to serve; another one goes through the whole."""
         self._middle: Optional[List[Callable]] = rest[: len(rest) - tail]
         self._tail: Optional[List[Callable]] = rest[len(rest) - tail :]
         if not self._steps and not tail:
@@ -86,7 +84,7 @@ class TransformPlan:
         self._pickled: Optional[bytes] = None
 
     def _agree(self, step: Step, block: Callable) -> bool:
-        """Whether OpenCV does the same as MXNet on this machine: their builds may differ. The tests try it at length."""
+        """Whether OpenCV gives the same bits as MXNet on this machine: builds may differ. The tests try many more images."""
         noise = np.random.RandomState(0)
         for shape in ((61, 47, 3), (40, 90, 1)):
             image = noise.randint(0, 256, shape).astype(np.uint8)
@@ -97,7 +95,7 @@ class TransformPlan:
             try:
                 with self._semantics():
                     theirs = block(self._to_ndarray(image)).asnumpy()
-            except Exception:  # a size that is too large, for example: each image is to say so
+            except Exception:  # such as a size that is too large: the error belongs to each image
                 forget_failures()
                 return False
             if not np.array_equal(theirs, ours):
@@ -118,16 +116,16 @@ class TransformPlan:
         self._load()
 
     def _load(self) -> None:
-        """After unpickling this is what brings the transforms, and MXNet, into the process."""
+        """Unpickle the transforms, which loads MXNet. A worker does this when it starts."""
         if self._whole is None:
             import_mxnet()
             assert self._pickled is not None
             self._whole, self._middle, self._tail = pickle.loads(self._pickled)
 
     def forget_graphs(self, error: BaseException) -> None:
-        """After a failure: have hybridized Blocks make their graphs again, which keep what MXNet has found out of the bad image.
+        """After a failure, have hybridized Blocks make their graphs again: a graph keeps what MXNet inferred from the bad image.
 
-        They are those of the transform, and those that the error came through, wherever a function has them from.
+        These are the Blocks of the transform, and all Blocks in the traceback of the error, which a function may have used.
         """
         hybrid = import_mxnet().gluon.HybridBlock
         for each in [self._whole, *(frame.f_locals.get("self") for frame, _ in traceback.walk_tb(error.__traceback__))]:
@@ -196,8 +194,8 @@ class TransformPlan:
     def _to_ndarray(self, image: np.ndarray) -> Any:
         """An NDArray of the kind that the caller of im2rec() works with.
 
-        In a worker it shares the image's memory. Elsewhere it may not: one of MXNet's threads would give the memory back, for
-        which it needs Python's lock; and a fork, by whomever, waits for MXNet's threads while it holds that lock, for ever.
+        In a worker it shares the image's memory. In the caller's process that could make a fork wait without end: it holds
+        Python's lock and waits for MXNet's threads, and one of these needs the lock to give the memory back.
         """
         nd = import_mxnet().nd
         array = nd.from_numpy(image) if self._is_in_worker else nd.array(image, dtype=image.dtype)
@@ -215,8 +213,8 @@ class TransformPlan:
 
     @contextmanager
     def _semantics(self) -> Iterator[None]:
-        """What a transform runs under: operators that write all of their output; and NumPy semantics, if the caller of im2rec()
-        has them on, which are a matter of each thread and process.
+        """Run a transform with operators that write all of their output, and with NumPy semantics if the caller of im2rec() has
+        them on. Both are settings of the thread.
         """
         np_array, np_shape = self._np_semantics
         with outputs_written(), ExitStack() as stack:
@@ -249,7 +247,7 @@ def _contains(transform: Any, kind: type) -> bool:
 
 
 def _seed_generators(mx: Any, seed: int, index: int) -> None:
-    """Seed Python's, NumPy's and MXNet's generators with a hash of both numbers, so that neighbours have nothing in common."""
+    """Seed the generators of Python, NumPy and MXNet with a hash of both numbers, so that neighbours get unrelated numbers."""
     digest = hashlib.blake2b(struct.pack("<QQ", seed % 2**64, index), digest_size=16).digest()
     python, numpy_, mxnet_ = struct.unpack("<QII", digest)
     random.seed(python)
@@ -267,72 +265,6 @@ def _generators_kept() -> Iterator[None]:
         random.setstate(python)
         np.random.set_state(numpy_)
         import_mxnet().random.seed(int.from_bytes(os.urandom(4), "little") % 2**31)
-
-
-def to_uint8(result: Any, channels: int, makes_tensors: bool = False) -> np.ndarray:
-    """Bring what a transform returned back to an image that can be stored.
-
-    Parameters
-    ----------
-    result : numpy.ndarray
-        (H, W, C) uint8; (H, W, C) float in [0, 255]; or (C, H, W) float in [0, 1], as ToTensor makes it.
-    channels : int
-        How many channels went into the transform; where a shape could be of both layouts, its side of this length is C.
-    makes_tensors : bool
-        Whether the transform holds a ToTensor; decides where even that leaves both layouts.
-
-    Returns
-    -------
-    numpy.ndarray
-        (H, W, C) uint8, rounded to the nearest level, ties to even.
-
-    Raises
-    ------
-    TransformResultError
-        If it is of another type, shape or dtype, holds a NaN, or is (C, H, W) with a value outside [0, 1] by more than half a
-        level.
-    """
-    if not isinstance(result, np.ndarray):
-        raise TransformResultError(f"the transform returned {type(result).__name__}, expected an NDArray")
-    shape = "x".join(map(str, result.shape))
-    if result.ndim != 3 or 0 in result.shape:
-        raise TransformResultError(f"the transform returned shape ({shape}), expected an image of shape (H, W, C) or (C, H, W)")
-    if result.dtype == np.uint8:
-        if result.shape[2] not in _CHANNELS:
-            hint = "; uint8 must be (H, W, C), transpose it back" if result.shape[0] in _CHANNELS else ""
-            raise TransformResultError(
-                f"the transform returned uint8 of shape ({shape}), which has {result.shape[2]} channels{hint}"
-            )
-        return np.ascontiguousarray(result)
-    if not np.issubdtype(result.dtype, np.floating):
-        raise TransformResultError(
-            f"the transform returned {result.dtype}, expected uint8 or float; end with transforms.Cast('uint8')"
-        )
-    if result.dtype not in (np.float32, np.float64):
-        result = result.astype(np.float32)
-    low, high = float(result.min()), float(result.max())
-    if low != low:
-        raise TransformResultError("the transform returned a NaN")
-    if not _is_channels_first(result.shape, channels, makes_tensors):
-        return np.atleast_3d(cv2.convertScaleAbs(np.clip(result, 0, 255)))
-    if low < -_HALF_A_LEVEL or high > 1 + _HALF_A_LEVEL:
-        raise TransformResultError(
-            f"the transform returned a (C, H, W) tensor with values from {low:.4g} to {high:.4g}; only [0, 1] can be stored as "
-            f"an image. Leave a Normalize that changes the range to the training script"
-        )
-    return np.atleast_3d(cv2.merge([cv2.convertScaleAbs(plane, alpha=255) for plane in result]))
-
-
-def _is_channels_first(shape: Tuple[int, ...], channels: int, makes_tensors: bool) -> bool:
-    first, last = shape[0] in _CHANNELS, shape[2] in _CHANNELS
-    if not (first or last):
-        described = "x".join(map(str, shape))
-        raise TransformResultError(
-            f"the transform returned float of shape ({described}), which has no side of 1, 3 or 4 channels"
-        )
-    if first and last:
-        first, last = shape[0] == channels, shape[2] == channels
-    return makes_tensors if first == last else first
 
 
 def _dumps(transform: Any) -> bytes:

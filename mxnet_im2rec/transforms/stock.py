@@ -1,9 +1,9 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""Stock Gluon transforms as OpenCV calls that give the same bits, and which transforms storing an image undoes.
+"""Stock Gluon transforms as OpenCV calls that give the same bits, and the transforms that storing an image undoes.
 
-Reads the parameters of MXNet's Blocks; runs none of them. A subclass, a Block with hooks or an unknown one is never taken for
-a stock one. The tests compare every step with MXNet's own operator over many shapes and parameters.
+Reads the parameters of MXNet's Blocks and runs none of them. A subclass, an unknown Block and one with hooks are never treated
+as stock transforms. The tests compare every step with MXNet's own operator over many shapes and parameters.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CONTAINERS = ("Compose", "Sequential", "HybridSequential")
 
 
 class OutOfReach(Exception):  # noqa: N818  # never leaves the package
-    """This step is not known to do the same as MXNet on this image."""
+    """This step may not give the same bits as MXNet on this image."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class CropResize:
     def __call__(self, image: np.ndarray) -> np.ndarray:
         part = image[self.top : self.top + self.height, self.left : self.left + self.width]
         if part.shape[:2] != (self.height, self.width):
-            raise OutOfReach  # MXNet says so
+            raise OutOfReach  # MXNet raises an error
         return part if self.resize is None else self.resize(part)
 
 
@@ -89,7 +89,7 @@ Step = Union[Resize, CenterCrop, CropResize]
 
 
 def _is_plain(block: Any, kinds: Sequence[type]) -> bool:
-    """Whether a Block is of one of these very types, not of a subclass, and does what the type does."""
+    """Whether a Block is of one of these types, not of a subclass, and its behaviour is not changed."""
     return (
         type(block) in kinds
         and not block._forward_hooks
@@ -99,30 +99,30 @@ def _is_plain(block: Any, kinds: Sequence[type]) -> bool:
 
 
 def is_deterministic(block: Any, stock: Any) -> bool:
-    """Whether it is known to draw from no random generator."""
+    """Whether a Block is known to use no random generator."""
     return _is_plain(block, [getattr(stock, name) for name in _DETERMINISTIC])
 
 
 def flatten(transform: Any, stock: Any) -> List[Any]:
-    """The transforms in the order in which they run, containers looked into."""
+    """The transforms in the order in which they run. Containers are replaced by what they contain."""
     if not _is_plain(transform, [getattr(stock, name) for name in _CONTAINERS]):
         return [transform]
     return [block for child in transform._children.values() for block in flatten(child, stock)]
 
 
-def native_prefix(blocks: Sequence[Any], stock: Any) -> List[Step]:
+def opencv_prefix(blocks: Sequence[Any], stock: Any) -> List[Step]:
     """The steps for as many of the first blocks as OpenCV runs with the same bits."""
     steps: List[Step] = []
     for block in blocks:
-        step = _native_step(block, stock)
+        step = _opencv_step(block, stock)
         if step is None:
             break
         steps.append(step)
     return steps
 
 
-def _native_step(block: Any, stock: Any) -> Optional[Step]:
-    """The same in OpenCV, or None where it is not known to be the same."""
+def _opencv_step(block: Any, stock: Any) -> Optional[Step]:
+    """The OpenCV step for a Block; None if it may not give the same bits."""
     if _is_plain(block, [stock.Resize]):
         return _resize_step(block._size, block._keep, block._interpolation)
     if _is_plain(block, [stock.CenterCrop]):
@@ -152,7 +152,7 @@ def _are_sizes(values: Any, lengths: Tuple[int, ...]) -> bool:
 
 
 def undone_by_storing(blocks: Sequence[Any], stock: Any) -> Tuple[int, Tuple[int, ...]]:
-    """How many of the last blocks leave every level of a uint8 image what it was, once it is stored, and for which channels.
+    """How many of the last blocks change nothing in a stored uint8 image, and for how many channels of an image this holds.
 
     ToTensor divides by 255 and storing multiplies; a Normalize of mean 0 and deviation 1 changes nothing.
     """
@@ -167,5 +167,5 @@ def undone_by_storing(blocks: Sequence[Any], stock: Any) -> Tuple[int, Tuple[int
             if len(values) not in (1, 3) or any(each != neutral for each in values):
                 return 0, (1, 3)
             if len(values) == 3:
-                channels = (3,)  # MXNet refuses it for grey
+                channels = (3,)  # MXNet refuses such a Normalize for grey
     return 0, (1, 3)
