@@ -10,6 +10,31 @@ from photos import EXIF_ORIENTATION, PHOTOS, SKIMAGE, make_varieties, write_list
 import mxnet_im2rec  # noqa: F401  # before any test imports MXNet: it prepares NumPy
 from mxnet_im2rec.mxnet_compat import forget_failures
 
+# The files whose tests run whole programs, load MXNet in other processes, or make whole datasets again and again.
+WHOLE = {
+    "test_against_mxnet",
+    "test_cli_common",
+    "test_cli_packing",
+    "test_cli_reading",
+    "test_faults",
+    "test_legacy",
+    "test_messages",
+    "test_operators",
+    "test_pack",
+    "test_remarks",
+    "test_reproducible",
+    "test_resume",
+    "test_tutorials",
+    "test_verify",
+    "test_verify_readback",
+}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.stem in WHOLE:
+            item.add_marker("whole")
+
 
 @pytest.fixture(scope="session")
 def varieties(tmp_path_factory):

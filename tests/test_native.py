@@ -254,12 +254,19 @@ blocks = st.one_of(
 tails = st.sampled_from(sorted(TAILS))
 
 
-@settings(max_examples=120, deadline=None)
-@given(st.lists(blocks, min_size=1, max_size=3), tails, st.integers(1, 120), st.integers(1, 120), st.sampled_from([1, 3]))
-def test_any_compose_of_any_image(chosen, tail, height, width, channels):
+any_compose = given(
+    st.lists(blocks, min_size=1, max_size=3), tails, st.integers(1, 120), st.integers(1, 120), st.sampled_from([1, 3])
+)
+
+
+def check_compose(chosen, tail, height, width, channels):
     image = picture(height, width, channels)
     plan = TransformPlan(compose(*chosen, *TAILS[tail]()), seed=0)
     found = planned(plan, image)
     if not isinstance(found, type) and found.size > 4_000_000:
         return  # a narrow strip made very long
     assert_same(lambda: compose(*chosen, *TAILS[tail]()), [image])
+
+
+test_any_compose_of_any_image = settings(max_examples=120, deadline=None)(any_compose(check_compose))
+test_any_compose_of_any_image_for_long = pytest.mark.slow(settings(max_examples=1500, deadline=None)(any_compose(check_compose)))
