@@ -187,11 +187,11 @@ def _note_detection(detection: DetectionLabels, problems: ProblemCollector) -> N
 def _check_frames(
     buffer: FileBuffer, offset: int, path: str, position: int, damage: SimilarProblems
 ) -> Tuple[Optional[int], Optional[int]]:
-    """Look at the padding of a record's frames, and for a magic in the middle of one.
+    """Look at the padding of a record's frames, and for a magic in the middle of a frame.
 
-    Gives where the record ends, and where the first such magic is. The end is None where that magic tells that a length is
-    damaged: it is not in the last frame, or no frame follows. The frames behind it are not looked at then: many records may seem
-    to begin before one chain of frames, and each frame is to be looked at once.
+    Gives where the record ends, and where the first such magic is. The end is None if the magic shows that a length is damaged:
+    it is not in the last frame, or no frame follows. The frames behind it are not looked at then, since each frame is looked at
+    once, and many records may seem to begin before one chain of frames.
     """
     for start, payload_end, following, is_last in read_frames(buffer, offset, path):
         padding = bytes(buffer[payload_end:following])
