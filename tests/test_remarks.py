@@ -20,7 +20,7 @@ from PIL import Image
 
 from mxnet_im2rec import DamagedImage, ErrorLimitExceeded, ImageError, check_list, contact_sheet, im2rec, verify
 from mxnet_im2rec.images import codec as images
-from mxnet_im2rec.images.remarks import listen_to, means_damage
+from mxnet_im2rec.images.decoder_messages import listen_to, means_damage
 from mxnet_im2rec.transforms.pipeline import DamagedBytes
 
 WORDS = "Corrupt JPEG data: "
@@ -365,7 +365,7 @@ def test_a_stderr_that_is_closed_later(tmp_path):
 import os, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from mxnet_im2rec.images import codec as images
-from mxnet_im2rec.images.remarks import listen_to
+from mxnet_im2rec.images.decoder_messages import listen_to
 from test_remarks import damaged, photo
 os.close(2)
 print(listen_to(images.decode, damaged(photo()), 1)[1])
@@ -389,7 +389,7 @@ def test_no_descriptor_is_left_and_one_that_another_has_taken_is_not_written_to(
 import os, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from mxnet_im2rec.images import codec as images
-from mxnet_im2rec.images.remarks import listen_to
+from mxnet_im2rec.images.decoder_messages import listen_to
 from test_remarks import damaged, photo
 listen_to(images.decode, photo(), 1)
 os.closerange(3, 100)

@@ -35,47 +35,47 @@ _HANG_SECONDS = 10.0  # before it is said that OpenCV hangs
 
 _log = logging.getLogger("mxnet_im2rec")
 _lock = threading.Lock()
-_giving_up = 0  # how many threads of the caller are within one_thread()
+_num_inside = 0  # how many threads of the caller are within one_thread()
 _threads_before = 1
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Give up OpenCV's threads for a while; those who fork meanwhile get an OpenCV that works.
+    """Give up OpenCV's threads for a while. A process that is forked meanwhile has an OpenCV that works.
 
-    A fork takes no threads along. OpenCV does not know that, and in the child waits for its own for ever, at the next parallel
-    loop as well as in ``cv2.setNumThreads``.
+    A fork takes no threads along. OpenCV does not know that: in the child it waits without end for its threads, in the next
+    parallel loop and in ``cv2.setNumThreads``.
     """
-    global _giving_up, _threads_before
+    global _num_inside, _threads_before
     with _lock:
-        if not _giving_up:
+        if not _num_inside:
             _threads_before = cv2.getNumThreads()
-            with _telling_of_hanging():
+            with _hanging_reported():
                 cv2.setNumThreads(1)
-        _giving_up += 1
+        _num_inside += 1
     try:
         yield
     finally:
         with _lock:
-            _giving_up -= 1
-            if not _giving_up:
+            _num_inside -= 1
+            if not _num_inside:
                 cv2.setNumThreads(_threads_before)
 
 
 @contextmanager
-def _telling_of_hanging() -> Iterator[None]:
+def _hanging_reported() -> Iterator[None]:
     """Log a warning if OpenCV takes so long here that it must be waiting for threads that a fork has not taken along."""
-    timer = threading.Timer(_HANG_SECONDS, _tell_of_hanging)
+    timer = threading.Timer(_HANG_SECONDS, _warn_of_hanging)
     timer.daemon = True
     timer.start()
     try:
         yield
     finally:
         timer.cancel()
-        timer.join()  # who forks next should have no thread
+        timer.join()  # a fork that follows must find no thread
 
 
-def _tell_of_hanging() -> None:
+def _warn_of_hanging() -> None:
     _log.warning(
         "OpenCV has not answered for %g seconds and may never do: probably this process, %d, was forked after OpenCV's threads "
         "had run, and waits for threads that do not exist here. Call im2rec() from the main process, start this process with "

@@ -14,8 +14,8 @@ from typing import BinaryIO, NamedTuple, Optional, Tuple
 from ..errors import ImageError
 from ..images import jpeg, png
 from ..images.checks import check_readable_by_mxnet, check_size, check_whole
+from ..images.decoder_messages import listen_to
 from ..images.formats import MXNET_FORMATS, describe, sniff
-from ..images.remarks import listen_to
 from ..images.sizes import image_size
 from ..limits import HEADER_BYTES, why_too_large
 from ..storage.opening import open_without_waiting

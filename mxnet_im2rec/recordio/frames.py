@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""RecordIO's frames: a record's bytes to the pieces that stand in a .rec, and back. Opens no file, knows nothing of images.
+"""RecordIO's frames: the bytes of a record become frames of a .rec, and frames become a record. Opens no file, knows no image.
 
 A frame is the magic, a 32-bit word of a 3-bit cflag and a 29-bit length, the payload, and zeros up to the next multiple of 4.
 Where the payload itself holds the magic at a multiple of 4, the record is split there into several frames and those 4 bytes
@@ -173,7 +173,7 @@ def read_record(buffer: FileBuffer, offset: int, path: str) -> Tuple[Union[memor
     cflag, end, following = read_frame(buffer, offset, path)
     if cflag == _WHOLE:
         return buffer[offset + 8 : end], following
-    payload = bytearray()  # no list of parts: of millions that are empty it would fill the memory
+    payload = bytearray()  # not a list of parts: millions of empty parts would fill the memory
     for start, end, following, _ in read_frames(buffer, offset, path):  # noqa: B007  # the last is needed
         if start > offset:
             payload += MAGIC_BYTES
@@ -182,8 +182,11 @@ def read_record(buffer: FileBuffer, offset: int, path: str) -> Tuple[Union[memor
 
 
 def find_magic(buffer: FileBuffer, start: int, end: int, cflags: Sequence[int] = range(8)) -> Optional[int]:
-    """The first magic, at a multiple of 4, with one of these cflags behind it. What is looked through at once grows, so that
-    neither many pieces nor large ones take long. UnreadableError comes where there is none before what cannot be read."""
+    """The first magic, at a multiple of 4, with one of these cflags behind it.
+
+    The parts that are searched at once begin small, for many short searches, and grow, for long ones. UnreadableError comes if
+    there is no magic before the first byte that cannot be read.
+    """
     look = _FIRST_LOOK
     while start + 4 <= end:
         stop = min(start + look, end - (end - start) % 4)
@@ -204,8 +207,10 @@ def find_magic(buffer: FileBuffer, start: int, end: int, cflags: Sequence[int] =
 
 
 def find_record(buffer: FileBuffer, start: int) -> int:
-    """Where the next record may begin, at or after a place; the end of the file if nowhere, and where the file cannot be read if
-    none begins before that."""
+    """Where the next record may begin, at or after a place.
+
+    If there is none, the end of the file; or the first byte that cannot be read, if there is none before that byte.
+    """
     try:
         found = find_magic(buffer, start + (-start & 3), len(buffer), cflags=(_WHOLE, _FIRST))
     except UnreadableError as error:

@@ -76,7 +76,7 @@ def unpack_header(payload: Union[bytes, memoryview]) -> Header:
     Raises
     ------
     ValueError
-        If it is too short for them; the message tells what was expected and found.
+        If it is too short for them; its two arguments are what was expected and what was found.
 
     Examples
     --------

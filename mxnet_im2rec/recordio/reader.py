@@ -1,9 +1,9 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a .rec and its .idx: random access and scan. Needs no MXNet, changes nothing.
+"""RecordFile: random access to the records of a .rec, by its .idx or without one. Needs no MXNet, changes nothing.
 
-What is read is checked as it is read: damage raises RecordFormatError, whatever it is, and never allocates more than the file
-holds. The error names the file that is at fault, and says what mends it.
+Every record is checked when it is read. Any damage raises RecordFormatError, and none makes it allocate more than the file holds.
+The error names the file that is at fault, and says what to do.
 """
 
 from __future__ import annotations
@@ -28,11 +28,10 @@ from .record import Record, record_at, scan
 class RecordFile:
     """A .rec, read-only: a sequence of records in the order of the file.
 
-    It can be pickled and used after a fork and in several threads, and is a context manager.
+    It can be pickled, used after a fork and used in several threads. It is a context manager.
 
-    Opening looks at the .idx and at the last record, not at the rest of the .rec. So an .idx that leaves out records in the
-    middle opens: RecordFormatError comes when the record before them is read, and by iterating. :func:`mxnet_im2rec.verify` looks
-    at everything.
+    Opening it reads the .idx and the last record, and no other record. So it opens with an .idx that leaves out records in the
+    middle; RecordFormatError comes when the record before them is read. :func:`mxnet_im2rec.verify` reads everything.
 
     Parameters
     ----------
@@ -91,7 +90,7 @@ class RecordFile:
         self._keys, self._offsets = np.array(keys, np.uint64), np.array(offsets, np.int64)
 
     def _check_index(self) -> None:
-        """What tells an .idx that is wrong, or a .rec that was cut off, without reading all of the .rec."""
+        """Find an .idx that is wrong, or a .rec that was cut off, without reading all of the .rec."""
         offsets = self._offsets
         if not len(offsets):
             if self._size:
@@ -108,9 +107,9 @@ class RecordFile:
             raise self._wrong_index(int(unaligned[0]), "an offset that is a multiple of 4", found)
         if offsets[0] != 0:
             raise self._wrong_index(0, "an offset 0, of the first record", f"{int(offsets[0]):,} as the smallest")
-        twice = np.flatnonzero(offsets[1:] == offsets[:-1])
-        if len(twice):
-            first = int(twice[0])
+        repeated = np.flatnonzero(offsets[1:] == offsets[:-1])
+        if len(repeated):
+            first = int(repeated[0])
             found = f"{int(offsets[first]):,}, which line {int(self._line_numbers[first]):,} has too"
             raise self._wrong_index(first + 1, "an offset of its own", found)
         last = len(offsets) - 1
@@ -133,7 +132,7 @@ class RecordFile:
         return MAGIC_BYTES.startswith(head[:4]) and (len(head) < 8 or head[7] >> 5 not in (2, 3))
 
     def _is_confirmed(self, position: int) -> bool:
-        """Whether the .rec itself says that a record begins there: the one before is whole, and ends there."""
+        """Whether the .rec itself says that a record begins there: the record before it is whole, and ends there."""
         if position == 0 or self.idx_path is None:
             return True
         try:
@@ -168,7 +167,7 @@ class RecordFile:
         return self._wrong_index(position + 1, "the offset of a record", f"{following:,}, where none begins")
 
     def _read(self, position: int, offset: int, following: int) -> Record:
-        """The record at a position; it must reach to the next one's offset, so that a length that lies is noticed."""
+        """The record at a position. It must end where the next one begins: a wrong length is noticed by that."""
         self._check_open()
         try:
             record = record_at(self._buffer, offset, self.rec_path)
@@ -223,7 +222,7 @@ class RecordFile:
         return map(self._read, range(len(offsets)), offsets, [*offsets[1:], self._size])
 
     def __contains__(self, record: object) -> bool:
-        """Whether a record is of this file; whether an index is there tells ``index in records.keys``."""
+        """Whether a record is of this file. For an image's index use ``index in records.keys``."""
         if not isinstance(record, Record):
             raise TypeError(f"a RecordFile has records in it, not {record!r}; for an image's index: index in records.keys")
         position = int(np.searchsorted(self._offsets, record.offset))
@@ -272,7 +271,7 @@ class RecordFile:
         return self._buffer.fileno()
 
     def has_changed(self) -> bool:
-        """Whether the .rec was written to since it was opened, or its path is now another file's, or no one's."""
+        """Whether the .rec was written to since it was opened, or another file is at its path now, or none."""
         return self._buffer.has_changed()
 
     def close(self) -> None:

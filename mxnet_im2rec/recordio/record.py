@@ -53,7 +53,7 @@ class Record:
         color : {1, 0, -1}
             1: RGB. 0: grey. -1: as stored.
         max_pixels : int or None
-            An image of more pixels is not decoded, nor one whose number of pixels its header does not tell; by default 2**28.
+            An image of more pixels is not decoded, nor one whose header does not give the number of pixels; by default 2**28.
             None decodes any.
 
         Returns

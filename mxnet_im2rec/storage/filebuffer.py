@@ -1,9 +1,9 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""A file's bytes by slices, read as they are needed, by pread; and a file's lines. Knows nothing of what the bytes mean.
+"""A file's bytes as slices, which are read when they are needed; and a file's lines. Does not know what the bytes mean.
 
-A mapping of the file would end the process by SIGBUS where the disk cannot read, or where the file was cut off meanwhile. A read
-raises OSError there.
+The slices are read by pread. The file is not mapped: with a mapping, SIGBUS would end the process where the disk cannot read, or
+where the file has become shorter. A read raises OSError there.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _PAGE = 1 << 12  # bytes: what the system reads from a disk is a multiple of it
 
 
 def read_lines(stream: IO[AnyStr], limit: int) -> Iterator[Tuple[int, AnyStr]]:
-    """The lines of a file, with their ends and their numbers from 1, of which none fills the memory.
+    """The lines of a file, with their ends, and with their numbers from 1. A long line does not fill the memory.
 
-    Of a line that is longer than the limit ``limit + 1`` bytes or characters come, without its end; the rest is passed over.
+    Of a line that is longer than the limit, the first ``limit + 1`` bytes or characters come; the rest is passed over.
     """
     number = 0
     while True:
@@ -49,7 +49,7 @@ class UnreadableError(OSError):
 
 
 class _Identity(NamedTuple):
-    """What tells a file from another, and from itself before it was written to."""
+    """What differs between two files, and between a file before and after it was written to."""
 
     device: int
     inode: int
@@ -99,7 +99,7 @@ class FileBuffer:
         return self._descriptor
 
     def has_changed(self) -> bool:
-        """Whether the file was written to since it was opened, or its path is now another file's, or no one's."""
+        """Whether the file was written to since it was opened, or another file is at its path now, or none."""
         try:
             now = [os.fstat(self._descriptor), os.stat(self.path)]
         except FileNotFoundError:
@@ -137,7 +137,7 @@ class FileBuffer:
         size = max(end - start, min(2 * len(data), _LARGEST_WINDOW) if goes_on else 0, _SMALLEST_WINDOW)
         try:
             window = memoryview(os.pread(self._descriptor, size, start))
-        except OSError:  # perhaps behind the slice; _read_all tells
+        except OSError:  # perhaps only behind the slice, which _read_all finds out
             window = memoryview(b"")
         if len(window) < end - start:
             return memoryview(self._read_all(start, end))

@@ -9,4 +9,4 @@ import os
 
 def open_without_waiting(path: str, flags: int) -> int:
     """The ``opener`` of open() for a path that may be a named pipe: to open one would wait until someone writes to it."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    return os.open(path, flags | os.O_NONBLOCK)

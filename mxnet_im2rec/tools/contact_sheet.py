@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import ArgumentTypeError, ArgumentValueError, ImageError, RecordFormatError
 from ..images import codec as images
-from ..images.remarks import listen_to
+from ..images.decoder_messages import listen_to
 from ..labels import as_float32, detection_classes
 from ..limits import MAX_PIXELS
 from ..recordio.reader import RecordFile

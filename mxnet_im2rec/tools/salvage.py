@@ -73,9 +73,9 @@ class SalvageReport:
 def salvage(rec_path: _Path, output_path: _Path) -> SalvageReport:
     """Save every record of a damaged .rec that is still whole into a new dataset.
 
-    A record is whole if its frame is, if no other frame begins within it, and if another one or the end of the file follows; or,
-    where what follows is damaged, if it holds an image that is whole. Bytes that changed within an image cannot be told. What the
-    disk cannot read is tried page by page, and costs the records that it touches alone.
+    A record is whole if its frame is, if no other frame begins within it, and if another frame or the end of the file follows.
+    Where what follows is damaged, it must hold an image that is whole. Bytes that changed within an image are not noticed. Where
+    the disk cannot read, it is tried page by page; only the records on the unreadable pages are lost.
 
     Parameters
     ----------
@@ -117,10 +117,10 @@ def salvage(rec_path: _Path, output_path: _Path) -> SalvageReport:
 
 
 def _whole_records(buffer: FileBuffer, path: str, lost: List[LostRange]) -> Iterator[Tuple[int, Union[bytes, memoryview]]]:
-    """The whole records' indices and payloads; what lies between is added to `lost`.
+    """The index and the payload of each whole record; what is between them is added to `lost`.
 
-    Whatever the bytes are, each is looked at a few times at most: a payload is read only when no magic is in the middle of a
-    frame, so that no record begins within one that is given up later.
+    Each byte is looked at a few times at most, whatever the bytes are. That is why a payload is read only if no magic is in the
+    middle of a frame: no record can begin within a record that is lost.
     """
     offset = 0
     while offset < len(buffer):
@@ -145,7 +145,7 @@ def _whole_records(buffer: FileBuffer, path: str, lost: List[LostRange]) -> Iter
 
 
 def _check_frames(buffer: FileBuffer, offset: int, path: str) -> int:
-    """Where the record's frames end. None has a length that damage has changed: no magic stands in it at a multiple of 4."""
+    """Where the record's frames end. RecordFormatError if a magic is within one: its length is damaged then."""
     for start, _, following, _ in read_frames(buffer, offset, path):
         if find_magic(buffer, start + 8, following) is not None:
             raise RecordFormatError(path, start + 4, "a length that ends before the next frame", "frames within the payload")
@@ -153,11 +153,11 @@ def _check_frames(buffer: FileBuffer, offset: int, path: str) -> int:
 
 
 def _check_end(buffer: FileBuffer, offset: int, following: int, content: Union[bytes, memoryview], path: str) -> None:
-    """Make sure that a frame follows the record, or nothing, or less than 4 bytes; else it must hold a whole image."""
+    """Make sure that a frame follows the record, or nothing, or less than 4 bytes. Otherwise it must hold a whole image."""
     try:
         if MAGIC_BYTES.startswith(bytes(buffer[following : following + 4])):
             return
-    except UnreadableError:  # which says nothing of this record
+    except UnreadableError:  # what follows is unreadable, this record need not be damaged
         pass
     data = bytes(content)
     if sniff(data) not in ("JPEG", "PNG"):
@@ -169,7 +169,7 @@ def _check_end(buffer: FileBuffer, offset: int, following: int, content: Union[b
 
 
 def _add_lost(lost: List[LostRange], start: int, end: int, reason: str, is_new: bool = False) -> None:
-    """Add a range, as a part of the one before where it goes on with that, unless it has to be a new one."""
+    """Add a range; it becomes a part of the range before if it begins at its end, and if it need not be a new one."""
     if not is_new and lost and lost[-1].end == start:
         lost[-1] = LostRange(lost[-1].start, end, lost[-1].reason)
     else:

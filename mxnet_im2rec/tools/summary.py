@@ -75,7 +75,7 @@ class Summary:
         the layout of ImageDetIter.
     sizes : mapping of (int, int) to int
         How many images have that (height, width) in pixels by their header, EXIF orientation applied. The most frequent first.
-        Images whose header does not tell are missing.
+        Images whose header does not give it are missing.
     smallest, largest : RecordSize
         The first record of the smallest and of the largest size.
     median_bytes : int
@@ -120,7 +120,7 @@ class Summary:
             rows = _count_rows(self.sizes.items(), size_text, images, _size_range)
             unsized = images - sum(self.sizes.values())
             if unsized:
-                rows.append(("not told by the header", f"{unsized:,}", _share(unsized, images)))
+                rows.append(("not in the header", f"{unsized:,}", _share(unsized, images)))
             tables.append((_with_number("height x width", "sizes", len(self.sizes)), rows))
         median = ("median", format_bytes(self.median_bytes), "")
         tables.append(("size of a record", [self._extreme("smallest"), median, self._extreme("largest")]))
@@ -136,7 +136,7 @@ class Summary:
         Parameters
         ----------
         path : str or os.PathLike
-            The picture to write, under this very name; its extension, such as .png, .svg or .pdf, tells the format.
+            The picture to write; its extension, such as .png, .svg or .pdf, decides the format.
 
         Raises
         ------
@@ -258,7 +258,7 @@ def _by_key(counts: Mapping) -> Dict:
 
 
 def _histogram_table(title: str, noun: str, counts: Mapping[float, int]) -> Tuple[str, List[Sequence[str]]]:
-    """All of a short histogram in the order of its labels, of a long one the most frequent."""
+    """A short histogram in the order of its labels; of a long one, the most frequent labels."""
     items = counts.items() if len(counts) <= _SHOWN + 1 else _by_count(counts).items()
     rows = _count_rows(items, label_text, sum(counts.values()), _label_range)
     return _with_number(title, noun, len(counts)), rows
@@ -269,8 +269,8 @@ def _with_number(title: str, noun: str, number: int) -> str:
 
 
 def _count_rows(items: Iterable[Tuple[Any, int]], text: Any, total: int, text_of_range: Any = None) -> List[Sequence[str]]:
-    """Rows of (what, count, share); of many the first, and the rest in one row with its range. The first tell nothing where all
-    occur once; then that one row stands for all."""
+    """Rows of (what, count, share). Of many, the first rows, and one row for the rest, with its range. Where each occurs once,
+    one row stands for all of them."""
     items = list(items)
     all_once = all(count == 1 for _, count in items)
     shown = items if len(items) <= _SHOWN + 1 else [] if all_once else items[:_SHOWN]
@@ -286,7 +286,7 @@ def _count_rows(items: Iterable[Tuple[Any, int]], text: Any, total: int, text_of
 
 
 def _share(count: int, total: int) -> str:
-    """In percent; what is not all or nothing does not look so."""
+    """In percent. Only nothing is 0.0 %, and only all is 100.0 %."""
     share = 100 * count / total
     return "<0.1 %" if 0 < share < 0.05 else ">99.9 %" if 99.95 <= share < 100 else f"{share:.1f} %"
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import ArgumentValueError, ImageError
 from ..images import codec as images
 from ..images.checks import check_size
-from ..images.remarks import listen_to
+from ..images.decoder_messages import listen_to
 from ..mxnet_compat import forget_failures
 from ..storage.opening import open_without_waiting
 from ..values import ListEntry

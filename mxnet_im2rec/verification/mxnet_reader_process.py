@@ -29,8 +29,8 @@ from ..cpus import usable_cpus
 from ..errors import ImageError, MXNetUnavailableError
 from ..images import jpeg, png, tiff
 from ..images.checks import check_readable_by_mxnet, check_size
+from ..images.decoder_messages import means_damage
 from ..images.formats import MXNET_FORMATS, describe, sniff
-from ..images.remarks import means_damage
 from ..mxnet_compat import explain, import_mxnet
 from ..recordio.record import Record, record_at, scan
 from ..storage.filebuffer import FileBuffer
@@ -103,7 +103,7 @@ class Reading:
         self._is_grey = True
         self._num_too_large = 0
         self._num_compared = 0
-        self._suspects: List[int] = []  # JPEGs while whose decoding something was printed, by whichever thread
+        self._suspects: List[int] = []  # JPEGs during whose decoding some thread printed something
         self._faulty: Set[int] = set()  # what is reported as damaged already
 
     def run(self) -> None:
@@ -275,7 +275,7 @@ class Reading:
             else:
                 self._problem(position, f"the JPEG is damaged inside, though it decodes; libjpeg says: {said}")
         if harmless:
-            what = f"libjpeg has a remark on {len(harmless):,} JPEGs that harms no pixel; it tells only the first of each"
+            what = f"libjpeg has a remark on {len(harmless):,} JPEGs that harms no pixel; it prints only the first of each"
             self._report(event="note", message=f"{what}. The first, {harmless[0]}")
 
 

@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""Compares stored images with their sources. Knows nothing of the list's order, nor of MXNet's readers."""
+"""Compares stored images with their sources. Does not know the order of the list, and runs no reader of MXNet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..engine.processes import ProcessPool
 from ..engine.serial import SerialPool
 from ..errors import RecordFormatError, WorkerDiedError
 from ..images import codec as images
-from ..images.remarks import listen_to
+from ..images.decoder_messages import listen_to
 from ..recordio.record import Record, record_at
 from ..storage.filebuffer import FileBuffer
 from ..text import Argument, Text
@@ -262,9 +262,9 @@ def _extent(off: np.ndarray) -> str:
 def _differs_in_parts(stored: np.ndarray, expected: np.ndarray, error: float) -> bool:
     """Whether the mean brightness of some block of 16 x 16 pixels is further off than JPEG makes it.
 
-    Damage in a JPEG's scan moves it, often without harm to the PSNR of the whole. Of undamaged ones, photos and noise alike, the
-    block that is worst off is so by at most 7 levels at quality 10, by 4 at 50, and never by more than 13, or by twice the
-    `error`, the root of the mean square in levels: measured on scikit-image's photos, at qualities from 5 to 95.
+    Damage in a JPEG's scan moves it, often without harm to the PSNR of the whole. In undamaged ones, photos and
+    noise alike, the worst block is off by at most 7 levels at quality 10, by 4 at 50, and never by more than 13, or by twice the
+    `error`, the root of the mean square in levels. This was measured on scikit-image's photos, at qualities from 5 to 95.
     """
     first, second = (
         cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.shape[2] == 3 else image[:, :, 0] for image in (stored, expected)

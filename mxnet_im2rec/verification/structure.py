@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import RecordFormatError
 from ..labels import EXACT_INTEGERS, DetectionLabels
 from ..recordio.frames import MAGIC_BYTES, find_magic, find_record, read_frames
+from ..recordio.header import Header
 from ..recordio.record import header_at
 from ..storage.filebuffer import FileBuffer, UnreadableError
 from ..text import Call, Text
@@ -66,84 +67,106 @@ def check_structure(buffer: FileBuffer, path: str, problems: ProblemCollector) -
     path : str
         What the .rec is called.
     problems : ProblemCollector
-        Receives the problems, and what is strange about the labels.
+        Receives the problems, and notes on strange labels.
     """
-    damage = SimilarProblems(problems, "structure", "places are damaged", _MOST_PLACES)
-    ids, offsets, empties = array("Q"), array("q"), array("q")
-    bare = array("q")  # without an image, and without labels behind the header: nobody writes such records on purpose
-    label_counts: Set[int] = set()
-    ranges: Dict[int, np.ndarray] = {}  # the labels of records without an image that have two, by their position
-    detection = DetectionLabels()
-    header_record: Optional[int] = None
-    is_whole = True
-    cut_at = None
+    scan = _Scan(buffer, path, problems)
     offset = 0
     while offset < len(buffer):
-        position = len(ids)
+        offset = scan.look_at(offset)
+    return scan.result()
+
+
+class _Scan:
+    """What is found on the way through a .rec, from its first byte to its last."""
+
+    def __init__(self, buffer: FileBuffer, path: str, problems: ProblemCollector) -> None:
+        self._buffer = buffer
+        self._path = path
+        self._problems = problems
+        self._damage = SimilarProblems(problems, "structure", "places are damaged", _MOST_PLACES)
+        self._ids, self._offsets = array("Q"), array("q")
+        # Positions of records without an image: with labels behind the header, and without, as nobody writes them on purpose.
+        self._with_labels, self._bare = array("q"), array("q")
+        self._label_counts: Set[int] = set()
+        self._ranges: Dict[int, np.ndarray] = {}  # by position: the labels of records without an image that have two
+        self._detection = DetectionLabels()
+        self._header_record: Optional[int] = None
+        self._is_whole = True
+        self._cut_at: Optional[int] = None
+
+    def look_at(self, offset: int) -> int:
+        """Look at the record that should begin at an offset; gives where to go on."""
+        buffer, path = self._buffer, self._path
         try:
-            following, stray = _check_frames(buffer, offset, path, position, damage)
+            following, stray = _check_frames(buffer, offset, path, len(self._ids), self._damage)
             if stray is not None:
-                is_whole = False
-                if following is None:  # a length is what is damaged: what it covers is not this record's
-                    offset = find_record(buffer, stray)
-                    continue
+                self._is_whole = False
+                if following is None:  # the record's length is damaged, so that it covers other records
+                    return find_record(buffer, stray)
             header, size, following = header_at(buffer, offset, path)
         except UnreadableError as error:
-            is_whole = False
+            self._is_whole = False
             unreadable = buffer.pass_over(error)
-            damage.add(f"{unreadable.strerror}; lost from byte {offset:,} on")
-            offset = unreadable.end
-            continue
+            self._damage.add(f"{unreadable.strerror}; lost from byte {offset:,} on")
+            return unreadable.end
         except RecordFormatError as error:
-            is_whole = False
-            following = find_record(buffer, offset + 4)
-            where = (
-                "to the end of the file" if following == len(buffer) else f"to byte {following:,}, where the next record begins"
-            )
-            what = f"byte {error.offset:,}: expected {error.expected}, found {error.found}"
-            damage.add(f"{what}; lost from byte {offset:,} {where}")
-            if following == len(buffer) and "the end of the file" in error.found:
-                cut_at = offset
-            offset = following
-            continue
+            self._is_whole = False
+            return self._pass_over(offset, error)
+        self._add(offset, header, size)
+        return following
+
+    def _pass_over(self, offset: int, error: RecordFormatError) -> int:
+        following = find_record(self._buffer, offset + 4)
+        is_last = following == len(self._buffer)
+        where = "to the end of the file" if is_last else f"to byte {following:,}, where the next record begins"
+        what = f"byte {error.offset:,}: expected {error.expected}, found {error.found}"
+        self._damage.add(f"{what}; lost from byte {offset:,} {where}")
+        if is_last and "the end of the file" in error.found:
+            self._cut_at = offset
+        return following
+
+    def _add(self, offset: int, header: Header, size: int) -> None:
+        position = len(self._ids)
         if header.id2:
             what = f"byte {offset + 24:,}: expected 0 as the header's second id, found {header.id2}"
-            damage.add(what, position, header.index)
+            self._damage.add(what, position, header.index)
         if size == header.size:
-            (empties if header.flag else bare).append(position)
-            if header.flag and header.index == 0 and header_record is None:
-                header_record = position
+            (self._with_labels if header.flag else self._bare).append(position)
+            if header.flag and header.index == 0 and self._header_record is None:
+                self._header_record = position
             if header.flag == 2:
-                ranges[position] = header.labels
+                self._ranges[position] = header.labels
         else:
-            detection.add(header.labels.tolist(), (position, header.index))
-        label_counts.add(len(header.labels))
-        ids.append(header.index)
-        offsets.append(offset)
-        offset = following
-    damage.report("" if is_whole else "; " + SALVAGE)
-    if not ids:
-        problems.add("structure", f"there is not one whole record in its {len(buffer):,} bytes")
-    num_empty = len(empties) + len(bare)
-    all_ids = np.array(ids, np.uint64)
-    if header_record is None:
-        bare.extend(empties)
-    else:  # InsightFace's: one of index 0, and one for each person
-        _check_ranges(ranges, header_record, all_ids, problems)
-    without_image = SimilarProblems(problems, "structure", "records have no image", _MOST_PLACES)
-    for position in sorted(bare):
-        without_image.add("the record has no image", position, ids[position])
-    without_image.report()
-    _note_detection(detection, problems)
-    counts = tuple(sorted(label_counts))
-    return Structure(all_ids, np.array(offsets, np.int64), counts, num_empty, is_whole, len(buffer), cut_at)
+            self._detection.add(header.labels.tolist(), (position, header.index))
+        self._label_counts.add(len(header.labels))
+        self._ids.append(header.index)
+        self._offsets.append(offset)
+
+    def result(self) -> Structure:
+        """Report what can be known only after the whole file, and say what the .rec holds."""
+        self._damage.report("" if self._is_whole else "; " + SALVAGE)
+        if not self._ids:
+            self._problems.add("structure", f"there is not one whole record in its {len(self._buffer):,} bytes")
+        num_empty = len(self._with_labels) + len(self._bare)
+        ids = np.array(self._ids, np.uint64)
+        if self._header_record is None:
+            self._bare.extend(self._with_labels)
+        else:  # InsightFace's: one of index 0, and one for each person
+            _check_ranges(self._ranges, self._header_record, ids, self._problems)
+        without_image = SimilarProblems(self._problems, "structure", "records have no image", _MOST_PLACES)
+        for position in sorted(self._bare):
+            without_image.add("the record has no image", position, self._ids[position])
+        without_image.report()
+        _note_detection(self._detection, self._problems)
+        counts, offsets = tuple(sorted(self._label_counts)), np.array(self._offsets, np.int64)
+        return Structure(ids, offsets, counts, num_empty, self._is_whole, len(self._buffer), self._cut_at)
 
 
 def _check_ranges(ranges: Dict[int, np.ndarray], header_record: int, ids: np.ndarray, problems: ProblemCollector) -> None:
-    """Look whether the ids that InsightFace's header records name are there.
+    """Check that the ids which InsightFace's header records name are there.
 
-    That of index 0 has the labels (a, b): the images are 1 to a - 1, the persons' header records a to b - 1. A person's own has
-    (a, b) too: the images of this person are a to b - 1.
+    The header record of index 0 has the labels (a, b): the images are 1 to a - 1, the persons' header records a to b - 1. A
+    person's header record has labels (a, b) too: the images of this person are a to b - 1.
     """
     present = np.unique(ids)
     wrong = SimilarProblems(problems, "structure", "header records name ids that are not there", _MOST_PLACES)
@@ -187,11 +210,11 @@ def _note_detection(detection: DetectionLabels, problems: ProblemCollector) -> N
 def _check_frames(
     buffer: FileBuffer, offset: int, path: str, position: int, damage: SimilarProblems
 ) -> Tuple[Optional[int], Optional[int]]:
-    """Look at the padding of a record's frames, and for a magic in the middle of one.
+    """Look at the padding of a record's frames, and for a magic in the middle of a frame.
 
-    Gives where the record ends, and where the first such magic is. The end is None where that magic tells that a length is
-    damaged: it is not in the last frame, or no frame follows. The frames behind it are not looked at then: many records may seem
-    to begin before one chain of frames, and each frame is to be looked at once.
+    Gives where the record ends, and where the first such magic is. The end is None if the magic shows that a length is damaged:
+    it is not in the last frame, or no frame follows. The frames behind it are not looked at then, since each frame is looked at
+    once, and many records may seem to begin before one chain of frames.
     """
     for start, payload_end, following, is_last in read_frames(buffer, offset, path):
         padding = bytes(buffer[payload_end:following])

@@ -55,11 +55,14 @@ def verify(
 ) -> VerifyReport:
     """Prove that a dataset is sound, and report all that is wrong with it.
 
-    The structure of the .rec and of the .idx, and the ids that InsightFace's header records name; then the list, if there is one:
-    every entry once, in order, with its labels; then the sources, if their folder is given: what they and the transformations
-    give now, against what is stored; then MXNet's ImageRecordIter: every record, every label, and the pixels, which must be those
-    that OpenCV decodes from the stored bytes. A JPEG that is damaged inside decodes all the same, everywhere to the same pixels;
-    it is a problem where libjpeg notices, which is not always. A comparison with sound sources tells of what can be seen.
+    1. The structure of the .rec and of the .idx, and the ids that InsightFace's header records name.
+    2. The list, if there is one: every entry once, in order, with its labels.
+    3. The sources, if their folder is given: what they and the transformations give now must be what is stored.
+    4. MXNet's ImageRecordIter: every record, every label, and the pixels, which must be those that OpenCV decodes from the stored
+       bytes.
+
+    A JPEG that is damaged inside decodes all the same, with every decoder to the same pixels. It is a problem if libjpeg notices
+    the damage, which is not always so. A comparison with sound sources finds all damage that can be seen.
 
     Parameters
     ----------
@@ -73,7 +76,7 @@ def verify(
     idx_path : str or os.PathLike, optional
         The .idx; by default the one beside the .rec.
     pixels : {'all', 'sample', 'none'}
-        Whose pixels are compared: every record's; those of 64 records, spread over the file; or no one's, which leaves
+        Whose pixels are compared: every record's; those of 64 records, spread over the file; or none, which leaves
         ImageRecordIter and the sources out.
     transformations, seed, color, pack_labels, fast_decode
         As they were given to :func:`mxnet_im2rec.im2rec`. All but ``pack_labels`` concern the sources alone; transformations are
@@ -92,8 +95,8 @@ def verify(
     timeout : float
         In seconds: an ImageRecordIter that gives nothing for so long is ended, which is a problem.
     max_pixels : int or None
-        An image of more pixels is a problem, and is not decoded, nor is the dataset read through ImageRecordIter then, which
-        knows no limit; so is one whose number of pixels its header does not tell. By default 2**28; None decodes any.
+        An image of more pixels is a problem, and so is one whose header does not give the number of pixels. It is not decoded,
+        and the dataset is not read through ImageRecordIter, which knows no limit. By default 2**28; None decodes any.
     progress : None, bool or callable
         Of decoding all images, and then of reading them through ImageRecordIter: None shows a bar on a terminal or in a notebook,
         True and False force it; a callable receives (images done, total, 0) about once a second.
@@ -101,7 +104,7 @@ def verify(
     Returns
     -------
     VerifyReport
-        Its ``ok`` tells whether all is well, ``raise_for_problems()`` insists on it, and ``notes`` say what was not checked and
+        Its ``ok`` is whether all is well, ``raise_for_problems()`` insists on it, and ``notes`` say what was not checked and
         what is worth a look, such as detection labels that do not add up.
 
     Raises
@@ -110,7 +113,7 @@ def verify(
         If the .rec or the list cannot be opened, or ``rec_path``, ``idx_path`` or ``root`` is a folder where it must be none, or
         none where it must be one.
     ValueError, TypeError
-        If another argument is wrong; it is told before anything is read.
+        If another argument is wrong. This is checked before anything is read.
 
     Examples
     --------
@@ -180,10 +183,10 @@ def verify(
     if pixels == "none":
         problems.note(Text("not read through ImageRecordIter, no image was decoded: ", Argument("pixels", "none")))
     else:
-        with open_progress(progress, lambda: 2 * len(structure.ids), "verify") as tell:
+        with open_progress(progress, lambda: 2 * len(structure.ids), "verify") as report_progress:
             sample = _SAMPLE if pixels == "sample" else None
             options: Dict[str, Any] = {"sample": sample, "max_pixels": max_pixels, "timeout": timeout}
-            check_with_mxnet(path, index if has_sound_index else None, structure, problems, tell, **options)
+            check_with_mxnet(path, index if has_sound_index else None, structure, problems, report_progress, **options)
     return problems.report(path, len(structure.ids), time.monotonic() - started)
 
 

@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING, Union
 
 from ...errors import ImageError
-from ...images.remarks import listen_to
+from ...images.decoder_messages import listen_to
 from ...limits import why_too_large
 from ...recordio.header import pack_header
 from ...values import Failure, ListEntry

@@ -1,18 +1,18 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the decoders inside OpenCV print while they decode an image, caught, and which of it tells of damage.
+"""Catches what the decoders inside OpenCV print while they decode an image, and says what of it means damage.
 
-libjpeg, libpng and others print from C, to file descriptor 2, without the name of an image. While one decodes, a file in memory
-stands in the place of that descriptor, for the whole process; what others print meanwhile is passed on. A program that another
-thread starts in that moment has the file as its stderr. Knows nothing of records, loads no OpenCV.
+libjpeg, libpng and others print from C, to file descriptor 2, without the name of an image. While one decodes, that descriptor is
+a file in memory, for the whole process. What others print meanwhile is passed on. A program that another thread starts in that
+moment has the file as its stderr. Knows no record, and loads no OpenCV.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
-import sys
 import tempfile
 import threading
 from contextlib import suppress
@@ -20,16 +20,13 @@ from typing import Any, Callable, List, Optional, Tuple
 
 from ..errors import ImageError
 
-if sys.platform != "win32":
-    import fcntl
-
-# What libjpeg prints when it goes on behind damage, and libpng; their other remarks are of metadata.
+# What libjpeg and libpng print about damage. Whatever else they print is about metadata.
 _DAMAGE = re.compile(
     r"Corrupt JPEG data: (?!bad ICC)|Premature end of JPEG file|Inconsistent progression sequence|libpng error: ", re.ASCII
 )
 _EXTRA_BYTES = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker")
-# Webcams and old cameras leave a byte or few between the image and the marker, and nothing is lost. Damaged scans of 1,200 photos
-# left 6 or more, which is how most damage shows: the decoder has lost step, and is done before the data is.
+# Webcams and old cameras leave one or a few bytes between the image and the marker, and nothing is lost. Damaged scans of 1,200
+# photos left 6 or more. Most damage shows in this way: the decoder loses its place, and is done before the data ends.
 _FEW_BYTES = 4
 
 _BY_A_DECODER = re.compile(
@@ -42,8 +39,8 @@ _MOST_LINES, _MOST_LETTERS = 20, 300
 
 
 def _occupy_stderr() -> None:
-    """Put /dev/null in the place of a stderr that is closed: else the next file that is opened, a .rec even, has the number 2,
-    and the decoders print into it."""
+    """Open /dev/null as stderr if that is closed. Otherwise the next open file gets the number 2, and the decoders print into it:
+    this could be a .rec."""
     try:
         os.fstat(2)
     except OSError:
@@ -57,7 +54,7 @@ _occupy_stderr()
 
 
 def listen_to(decode: Callable[..., Any], *args: Any) -> Tuple[Any, Optional[str]]:
-    """Call what decodes an image; its decoder prints nothing to the terminal. One thread at a time.
+    """Decode an image, and keep the decoder from printing to the terminal. One thread does so at a time.
 
     Parameters
     ----------
@@ -71,7 +68,7 @@ def listen_to(decode: Callable[..., Any], *args: Any) -> Tuple[Any, Optional[str
     object
         What it gives.
     str or None
-        The decoder's own words, if it went on behind damage. A byte or few too many, and remarks on metadata, are no damage.
+        The decoder's own words, if the image is damaged. A few bytes too many are no damage, nor are messages about metadata.
 
     Raises
     ------
@@ -93,7 +90,7 @@ def listen_to(decode: Callable[..., Any], *args: Any) -> Tuple[Any, Optional[str
 
 
 def means_damage(line: str) -> bool:
-    """Whether a line of a decoder is more than a remark that harms no pixel."""
+    """Whether a line that a decoder printed means that pixels are damaged."""
     extra = _EXTRA_BYTES.match(line)
     return bool(_DAMAGE.match(line)) and not (extra and int(extra.group(1)) <= _FEW_BYTES)
 
@@ -113,7 +110,7 @@ class _Catch:
         os.dup2(self._file, 2)
 
     def end(self) -> List[str]:
-        """Put stderr back, and pass on to it what is not the decoders'; gives their lines. May be called once more."""
+        """Put stderr back, and print there what no decoder printed; gives the decoders' lines. A second call does nothing."""
         if self._stderr is None:
             return []
         if self._stderr < 0:
@@ -128,11 +125,11 @@ class _Catch:
             self._stderr = None
 
     def forget(self) -> None:
-        """In a process that was forked: the file is the parent's."""
+        """Make a file of its own for a process that was forked: this one belongs to its parent."""
         self._file = -1
 
     def _open(self) -> None:
-        """Make the file, if there is none, or if its descriptor was closed and is another's by now."""
+        """Make the file if there is none, or if its descriptor was closed, after which it may be that of another file."""
         with suppress(OSError):
             status = os.fstat(self._file)
             if (status.st_dev, status.st_ino) == self._identity:
@@ -153,7 +150,7 @@ class _Catch:
                 if is_ours and line and len(said) < _MOST_LINES:
                     said.append(_clean(line))
                 elif not is_ours and self._stderr is not None and self._stderr >= 0:
-                    with suppress(OSError):  # nobody is left to be told
+                    with suppress(OSError):  # nobody reads stderr any more
                         os.write(self._stderr, raw)
         os.lseek(self._file, 0, os.SEEK_SET)
         os.ftruncate(self._file, 0)
@@ -166,8 +163,8 @@ def _unnamed_file() -> int:
 
 
 def _above_2(descriptor: int) -> int:
-    """The same file under a number that is no standard stream's, where one of those is closed."""
-    if descriptor > 2 or sys.platform == "win32":
+    """The same file under a number above 2: a new file gets a lower one where a standard stream is closed."""
+    if descriptor > 2:
         return descriptor
     try:
         return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
@@ -177,7 +174,7 @@ def _above_2(descriptor: int) -> int:
 
 def _copy_of_stderr() -> int:
     try:
-        return os.dup(2) if sys.platform == "win32" else fcntl.fcntl(2, fcntl.F_DUPFD_CLOEXEC, 3)
+        return fcntl.fcntl(2, fcntl.F_DUPFD_CLOEXEC, 3)
     except OSError as error:
         if error.errno != errno.EBADF:
             raise
@@ -192,7 +189,7 @@ def _clean(line: str) -> str:
 
 
 _catch = _Catch()
-_lock = threading.RLock()  # who forks waits until no thread decodes: the child would have the file as its stderr
+_lock = threading.RLock()  # a fork waits for it: a child that is forked while a thread decodes has the file as its stderr
 
 
 def _after_fork() -> None:
@@ -200,5 +197,4 @@ def _after_fork() -> None:
     _lock.release()
 
 
-if sys.platform != "win32":
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_after_fork)
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_after_fork)
