@@ -9,11 +9,13 @@ An option is called as the argument of the library that it feeds. So the options
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, Optional
+import os
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, Optional
 
 import click
 
-from .output import ask_for_json
+from .output import ask_for_json, name_of, say
 
 _VERBOSITY = "mxnet_im2rec.verbosity"
 
@@ -75,6 +77,15 @@ def max_pixels_option(help: str) -> Callable[..., Any]:
 def overwrite_option(what: str) -> Callable[..., Any]:
     """For every command that makes something new."""
     return click.option("--overwrite", is_flag=True, help=f"Replace {what} if it is there already.")
+
+
+@contextmanager
+def saying_what_is_replaced(path: str) -> Iterator[None]:
+    """Around a call that may replace a path: says so afterwards, if it was there before."""
+    was_there = os.path.lexists(path)
+    yield
+    if was_there and verbosity() >= 0:
+        say(f"note: replaced {name_of(path)}")
 
 
 # Options that every command has

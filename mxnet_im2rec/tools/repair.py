@@ -14,6 +14,7 @@ from typing import Dict, Iterator, List, Optional, TextIO, Tuple, Union
 
 import numpy as np
 
+from .. import arguments
 from ..dataset.journal import Journal
 from ..dataset.publish import fsync_folder
 from ..dataset.writer import RecordWriter
@@ -21,6 +22,7 @@ from ..errors import ArgumentValueError, EmptyDatasetError, ImageError, OutputEr
 from ..images import imagefile
 from ..recordio.frames import MAGIC_BYTES, find_magic, find_record, read_frames, read_record
 from ..recordio.header import unpack_header
+from ..recordio.paths import DatasetPaths
 from ..recordio.reader import Record, RecordFile, damaged_rec, idx_beside, scan
 from ..storage.filebuffer import FileBuffer, UnreadableError
 from ..text import Argument, Call, Text
@@ -163,7 +165,7 @@ class SalvageReport:
         return "\n".join(lines)
 
 
-def salvage(rec_path: _Path, output_path: _Path) -> SalvageReport:
+def salvage(rec_path: _Path, output_path: _Path, *, overwrite: bool = False) -> SalvageReport:
     """Save every record of a damaged .rec that is still whole into a new dataset.
 
     A record is whole if its frame is, if no other frame begins within it, and if another one or the end of the file follows; or,
@@ -175,7 +177,9 @@ def salvage(rec_path: _Path, output_path: _Path) -> SalvageReport:
     rec_path : str or os.PathLike
         The damaged .rec; it is not changed.
     output_path : str or os.PathLike
-        ``out`` or ``out.rec`` gives ``out.rec`` and ``out.idx``.
+        ``out`` or ``out.rec`` gives ``out.rec`` and ``out.idx``; a folder receives files named after the damaged .rec.
+    overwrite : bool
+        Whether to replace a dataset that is there already.
 
     Returns
     -------
@@ -185,6 +189,10 @@ def salvage(rec_path: _Path, output_path: _Path) -> SalvageReport:
     ------
     EmptyDatasetError
         If not one record is whole.
+    FileExistsError
+        If the output is there already, unless ``overwrite`` is given.
+    OSError
+        If the folder of the output does not exist, or the damaged .rec cannot be opened.
     OutputError
         If the output cannot be written.
     ValueError
@@ -195,13 +203,14 @@ def salvage(rec_path: _Path, output_path: _Path) -> SalvageReport:
     >>> print(salvage('damaged.rec', 'saved'))  # doctest: +SKIP
     """
     rec_path = os.path.abspath(os.fsdecode(rec_path))
-    prefix = _prefix_of(os.path.abspath(os.fsdecode(output_path)))
-    if os.path.exists(prefix + ".rec") and os.path.samefile(rec_path, prefix + ".rec"):
-        raise ValueError(f"the output {prefix + '.rec'!r} is the damaged file itself; give another one")
+    paths = DatasetPaths.of_output(output_path, named_after=rec_path)
+    if os.path.exists(paths.rec) and os.path.samefile(rec_path, paths.rec):
+        raise ArgumentValueError("output_path", f"{paths.rec!r} is the damaged file itself", help="give another one")
+    arguments.refuse_existing([paths.rec, paths.idx], overwrite)
     lost: List[LostRange] = []
     count = 0
     with FileBuffer(rec_path) as buffer:
-        writer = RecordWriter(prefix + ".rec", prefix + ".idx", through_mxnet=False)
+        writer = RecordWriter(paths.rec, paths.idx, through_mxnet=False)
         with writer:
             for index, payload in _whole_records(buffer, rec_path, lost):
                 writer.write(index, bytes(payload))
@@ -296,7 +305,9 @@ class ExtractReport:
         return text + (f"; {none:,} {'record holds' if none == 1 else 'records hold'} none" if none else "")
 
 
-def extract(rec_path: _Path, folder: _Path, *, idx_path: Optional[_Path] = None, by_label: bool = False) -> ExtractReport:
+def extract(
+    rec_path: _Path, folder: _Path, *, idx_path: Optional[_Path] = None, by_label: bool = False, overwrite: bool = False
+) -> ExtractReport:
     """Write the images of a .rec as files, with a list of them.
 
     Packing that list with ``pass_through=True`` gives the same .rec, as long as every record holds an image in a format that may
@@ -313,6 +324,8 @@ def extract(rec_path: _Path, folder: _Path, *, idx_path: Optional[_Path] = None,
         The .idx; by default the one beside the .rec, if there is one.
     by_label : bool
         Put the images into a subfolder for each first label.
+    overwrite : bool
+        Whether to replace the files of an earlier extraction. A folder that holds any other file is never replaced.
 
     Returns
     -------
@@ -321,7 +334,7 @@ def extract(rec_path: _Path, folder: _Path, *, idx_path: Optional[_Path] = None,
     Raises
     ------
     FileExistsError
-        If the folder is not empty, or is a file.
+        If the folder is a file, or is not empty, unless ``overwrite`` is given and it holds an earlier extraction alone.
     RecordFormatError
         If the .rec or the .idx is damaged.
 
@@ -334,7 +347,16 @@ def extract(rec_path: _Path, folder: _Path, *, idx_path: Optional[_Path] = None,
     if os.path.exists(folder) and not os.path.isdir(folder):
         raise FileExistsError(f"{folder!r} is a file; give a folder, which need not be there yet")
     if os.path.isdir(folder) and os.listdir(folder):
-        raise FileExistsError(f"the folder {folder!r} is not empty; give a new one")
+        _refuse_other_files(folder, overwrite)
+        previous = f"{folder}.{uuid.uuid4().hex}.previous"
+        os.rename(folder, previous)
+        try:
+            report = extract(rec_path, folder, idx_path=idx_path, by_label=by_label)
+        except BaseException:
+            os.rename(previous, folder)
+            raise
+        shutil.rmtree(previous)
+        return report
     list_path = os.path.join(folder, "images.lst")
     partial = list_path + ".partial"
     with RecordFile(rec_path, idx_path) as records:
@@ -350,6 +372,22 @@ def extract(rec_path: _Path, folder: _Path, *, idx_path: Optional[_Path] = None,
                 os.rmdir(folder)
             raise
     return ExtractReport(folder, list_path, count, tuple(skipped))
+
+
+def _refuse_other_files(folder: str, overwrite: bool) -> None:
+    """FileExistsError unless the folder may be replaced, and holds nothing but what an earlier extraction has written."""
+    if not arguments.flag("overwrite", overwrite):
+        advice = Text("; give a new one, or ", Argument("overwrite", True), " to replace an earlier extraction")
+        raise FileExistsError(Text(f"the folder {folder!r} is not empty", advice))
+    names = {"images.lst"}
+    with suppress(FileNotFoundError), open(os.path.join(folder, "images.lst"), encoding="utf-8", errors="replace") as lines:
+        names |= {line.rstrip("\n").rpartition("\t")[2] for line in lines}
+    for path, _, files in os.walk(folder):
+        for name in files:
+            found = os.path.relpath(os.path.join(path, name), folder)
+            if found not in names:
+                what = f"{os.path.join(path, name)!r} is in the folder, and no earlier extraction has written it"
+                raise FileExistsError(f"{what}; move it away, or give another folder")
 
 
 def _empty(folder: str) -> None:
@@ -388,7 +426,3 @@ def _file_name(record: Record, used: int, by_label: bool) -> str:
 def _folder_name(label: np.float32) -> str:
     """With as many digits as no other label has."""
     return f"{label:.0f}" if float(label).is_integer() else str(label)
-
-
-def _prefix_of(path: str) -> str:
-    return path[: -len(".rec")] if path.endswith(".rec") else path
