@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     )
     from .lists.check import CheckReport, Finding, check_list
     from .lists.making import ListReport, make_list
-    from .packing.pack import im2rec
+    from .packing.im2rec import im2rec
     from .recordio.reader import Record, RecordFile
     from .tools.contact_sheet import contact_sheet
     from .tools.repair import ExtractReport, LostRange, SalvageReport, build_index, extract, salvage
@@ -92,7 +92,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "im2rec": "packing.pack",
+    "im2rec": "packing.im2rec",
     "concatenate": "dataset.merge",
     "ListEntry": "values",
     "CheckReport": "lists.check",

@@ -80,12 +80,16 @@ def overwrite_option(what: str) -> Callable[..., Any]:
 
 
 @contextmanager
-def saying_what_is_replaced(path: str) -> Iterator[None]:
-    """Around a call that may replace a path: says so afterwards, if it was there before."""
-    was_there = os.path.lexists(path)
+def saying_what_becomes_of(path: str, resumes: bool = False) -> Iterator[None]:
+    """Around a call that may replace a file: says so afterwards; or, of a run that resumes, that there was nothing to do."""
+    before = os.lstat(path) if os.path.lexists(path) else None
     yield
-    if was_there and verbosity() >= 0:
+    if before is None or verbosity() < 0:
+        return
+    if not os.path.samestat(before, os.lstat(path)):
         say(f"note: replaced {name_of(path)}")
+    elif resumes:
+        say(f"note: nothing to do: {name_of(path)} is complete")
 
 
 # Options that every command has

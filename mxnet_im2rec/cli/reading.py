@@ -19,7 +19,7 @@ from .options import (
     max_pixels_option,
     no_pack_labels_option,
     overwrite_option,
-    saying_what_is_replaced,
+    saying_what_becomes_of,
     seed_option,
     verbosity_options,
     workers_option,
@@ -157,7 +157,7 @@ def extract(rec_path: str, folder: str, **options: Any) -> None:
     from ..tools.repair import extract as extract_images
 
     replaced = os.path.join(folder, "images.lst")
-    with at_work(rec_path), saying_what_is_replaced(replaced):
+    with at_work(rec_path), saying_what_becomes_of(replaced):
         report = extract_images(rec_path, folder, **options)
     show(report)
 
@@ -205,7 +205,7 @@ def salvage(rec_path: str, output_path: str, overwrite: bool) -> int:
     from ..recordio.paths import DatasetPaths
     from ..tools.repair import salvage as salvage_records
 
-    with at_work(rec_path), saying_what_is_replaced(DatasetPaths.of_output(output_path, named_after=rec_path).rec):
+    with at_work(rec_path), saying_what_becomes_of(DatasetPaths.of_output(output_path, named_after=rec_path).rec):
         report = salvage_records(rec_path, output_path, overwrite=overwrite)
     show(report, ok=not report.lost)
     return FAILED if report.lost else OK

@@ -209,15 +209,15 @@ def salvage(rec_path: _Path, output_path: _Path, *, overwrite: bool = False) -> 
     arguments.refuse_existing([paths.rec, paths.idx], overwrite)
     lost: List[LostRange] = []
     count = 0
-    with FileBuffer(rec_path) as buffer:
-        writer = RecordWriter(paths.rec, paths.idx, through_mxnet=False)
-        with writer:
-            for index, payload in _whole_records(buffer, rec_path, lost):
-                writer.write(index, bytes(payload))
-                count += 1
-            if not count:
-                raise EmptyDatasetError(f"not one record of {rec_path!r} is whole; nothing was written")
-    return SalvageReport(writer.rec_path, writer.idx_path, count, writer.num_bytes, tuple(lost))
+    with FileBuffer(rec_path) as buffer, RecordWriter(paths) as writer:
+        for index, payload in _whole_records(buffer, rec_path, lost):
+            writer.write(index, bytes(payload))
+            count += 1
+        if not count:
+            raise EmptyDatasetError(f"not one record of {rec_path!r} is whole; nothing was written")
+        writer.finish()
+        writer.publish()
+    return SalvageReport(paths.rec, paths.idx, count, writer.num_bytes, tuple(lost))
 
 
 def _whole_records(buffer: FileBuffer, path: str, lost: List[LostRange]) -> Iterator[Tuple[int, Union[bytes, memoryview]]]:
