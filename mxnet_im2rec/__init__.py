@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from .lists.check import check_list
     from .lists.check_report import CheckReport, Finding
     from .lists.making import ListReport, make_list
-    from .packing.pack import im2rec
+    from .packing.im2rec import im2rec
     from .recordio.reader import RecordFile
     from .recordio.record import Record
     from .tools.build_index import build_index
@@ -96,7 +96,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "im2rec": "packing.pack",
+    "im2rec": "packing.im2rec",
     "concatenate": "dataset.merge",
     "ListEntry": "values",
     "CheckReport": "lists.check_report",

@@ -573,7 +573,7 @@ def test_a_signal_that_is_caught_ends_it_at_the_next_step(photos, tmp_path, monk
         progress(1, 2, 0)
         raise AssertionError("it went on")
 
-    monkeypatch.setattr("mxnet_im2rec.packing.pack.im2rec", im2rec)
+    monkeypatch.setattr("mxnet_im2rec.packing.im2rec.im2rec", im2rec)
     for options in ([], ["-q"]):
         assert call("pack", photos / "images.lst", tmp_path / "x", *options, code=130).stderr == "Interrupted.\n"
 

@@ -97,7 +97,7 @@ def test_every_option_arrives(folder, monkeypatch):
         seen.update(options, list_file=list_file, output=output, transformations=transformations)
         raise ValueError("enough")
 
-    monkeypatch.setattr("mxnet_im2rec.packing.pack.im2rec", record)
+    monkeypatch.setattr("mxnet_im2rec.packing.im2rec.im2rec", record)
     args = ["--workers", 3, "--batch-size", 7, "--color", "-1", "--encoding", ".png", "--quality", 5, "--error-limit", "none"]
     args += ["--resume", "--only", "bad.lst", "--timeout", "none", "--max-pixels", "1000"]
     args += ["--no-pack-labels", "--seed", "-4", "--fast-decode", "--verify", "--start-method", "spawn", "--root", folder]
@@ -136,7 +136,7 @@ def test_the_defaults_are_those_of_im2rec(folder, monkeypatch):
         seen.update(options)
         raise ValueError("enough")
 
-    monkeypatch.setattr("mxnet_im2rec.packing.pack.im2rec", record)
+    monkeypatch.setattr("mxnet_im2rec.packing.im2rec.im2rec", record)
     call("pack", "photos.lst", "out", "--error-limit", "0", code=2)
     parameters = inspect.signature(im2rec).parameters
     for name, value in seen.items():
@@ -288,7 +288,7 @@ def test_a_folder_as_output_is_reported(folder):
     result = call("pack", "photos.lst", "packed", "--resize", "32", "--workers", "0")
     assert result.stderr == "note: OUTPUT is a folder: writing packed/photos.rec\n"
     assert sizes("packed/photos.rec") == [(32, 32)] * 4
-    for args in (["packed", "-q"], ["out"]):
+    for args in (["packed", "-q", "--overwrite"], ["out"]):
         assert call("pack", "photos.lst", *args, "--resize", "32", "--workers", "0").stderr == ""
 
 
@@ -312,7 +312,7 @@ def test_failures_are_reported_in_terms_of_the_command_line(folder):
     write(folder / "webp.lst", "0\t1\tpicture.webp", *read("photos.lst")[1:])
     args = ["pack", "webp.lst", "out", "--pass-through", "--error-limit", "1"]
     result = call(*args, code=1)
-    for text in (result.stdout, result.stderr, call(*args, "--json", code=1).stdout):
+    for text in (result.stdout, result.stderr, call(*args, "--json", "--overwrite", code=1).stdout):
         assert "pack it without --pass-through" in text
         assert "pass_through" not in text
 
@@ -324,7 +324,7 @@ def test_several_lists_go_into_a_folder(folder):
     found = json.loads(result.stdout)
     assert [(each["list_file"], each["num_records"]) for each in found["reports"]] == [("photos.lst", 4), ("val.lst", 1)]
     assert sizes("packed/photos.rec") == [(32, 32)] * 4
-    text = call("pack", "photos.lst", "val.lst", "packed", "--workers", "0").stdout
+    text = call("pack", "photos.lst", "val.lst", "packed", "--workers", "0", "--overwrite").stdout
     assert [line for line in text.splitlines() if "record" in line][0].startswith("4 records")
     assert "1 record," in text
 
@@ -361,7 +361,7 @@ def test_failures_within_the_limit_are_reported_and_exit_1(folder):
     assert "2 entries failed and are left out" in result.stdout
     assert "\x1b" not in result.stdout + result.stderr
     assert len(sizes("out.rec")) == 2
-    found = json.loads(call("pack", "bad.lst", "out", "--error-limit", "none", "--json", "-q", code=1).stdout)
+    found = json.loads(call("pack", "bad.lst", "out", "--error-limit", "none", "--json", "-q", "--overwrite", code=1).stdout)
     assert found["ok"] is False
     assert [each["line"] for each in found["reports"][0]["failures"]] == [2, 3]
 
@@ -379,7 +379,7 @@ def test_a_warning_is_one_plain_line(folder, photos):
     result = call("pack", "large.lst", "out", "--workers", "0")
     assert result.stderr.startswith("warning: line 1: the label 16777217 becomes 16777216")
     assert len(result.stderr.splitlines()) == 1
-    assert call("pack", "large.lst", "out", "--workers", "0", "-q").stderr == ""
+    assert call("pack", "large.lst", "quiet", "--workers", "0", "-q").stderr == ""
 
 
 def test_a_worker_that_dies_exits_1(folder):
@@ -478,3 +478,43 @@ def test_merge_that_cannot_be(parts, args, code, said):
     assert said in result.stderr
     assert len(result.stderr.splitlines()) <= 2
     assert not list(parts.glob("all*"))
+
+
+def test_pack_replaces_only_on_demand_and_says_so(folder):
+    call("pack", "photos.lst", "out", "--resize", "32", "--workers", "0")
+    before = (folder / "out.rec").read_bytes()
+    for name in ("out", "out.rec"):
+        said = call("pack", "photos.lst", name, "--workers", "0", code=2).stderr
+        assert said == f"Error: '{folder / 'out.rec'}' is there already; give another name, or --overwrite to replace it\n"
+    assert (folder / "out.rec").read_bytes() == before
+    result = call("pack", "photos.lst", "out", "--resize", "48", "--workers", "0", "--overwrite")
+    assert result.stderr == f"note: replaced {folder / 'out.rec'}\n"
+    assert sizes("out.rec") == [(48, 48)] * 4
+    (folder / "out.rec").unlink()
+    assert "out.idx' is there already" in call("pack", "photos.lst", "out", code=2).stderr
+
+
+def test_of_several_lists_none_is_packed_if_one_would_be_replaced(folder):
+    (folder / "packed").mkdir()
+    write(folder / "val.lst", read("photos.lst")[2])
+    call("pack", "val.lst", "packed", "--pass-through", "-q")
+    assert "val.rec' is there already" in call("pack", "photos.lst", "val.lst", "packed", code=2).stderr
+    assert sorted(path.name for path in (folder / "packed").iterdir()) == ["val.idx", "val.rec"]
+
+
+def test_a_job_that_is_started_twice_has_nothing_to_do(folder):
+    args = ["pack", "photos.lst", "out", "--resize", "32", "--workers", "0", "--resume"]
+    assert call(*args).stderr == ""
+    before = (folder / "out.rec").stat().st_ino
+    result = call(*args, "--json")
+    assert result.stderr == f"note: nothing to do: {folder / 'out.rec'} is complete\n"
+    found = json.loads(result.stdout)
+    assert (found["ok"], found["reports"][0]["num_resumed"]) == (True, 4)
+    assert (folder / "out.rec").stat().st_ino == before
+    said = call(*args, "--quality", "50", code=1).stderr
+    assert "made again" in said and "To replace it, pack without --resume" in said
+    assert "leave one of them out" in call(*args, "--overwrite", code=2).stderr
+    call("pack", "bad.lst", "some", "--workers", "0", "--error-limit", "none", "-q", code=1)
+    for _ in range(2):
+        again = call("pack", "bad.lst", "some", "--workers", "0", "--error-limit", "none", "--resume", code=1)
+        assert "nothing to do" in again.stderr and "2 entries failed" in again.stdout

@@ -179,7 +179,10 @@ def test_index_of_a_damaged_file(mine):
 def test_salvage_exits_1_only_if_something_is_lost(mine, tmp_path):
     assert "nothing is lost" in call("salvage", mine, tmp_path / "saved").stdout
     damage(mine)
-    found = json.loads(call("salvage", mine, tmp_path / "saved", "--json", code=1).stdout)
+    assert "--overwrite" in call("salvage", mine, tmp_path / "saved", code=2).stderr
+    done = call("salvage", mine, tmp_path / "saved", "--overwrite", "--json", code=1)
+    assert f"note: replaced {tmp_path / 'saved.rec'}\n" in done.stderr
+    found = json.loads(done.stdout)
     assert found["ok"] is False
     assert found["num_records"] == 19
     assert len(found["lost"]) == 1

@@ -19,10 +19,11 @@ from mxnet_im2rec import (
     concatenate,
     im2rec,
 )
-from mxnet_im2rec.dataset import writer
 from mxnet_im2rec.dataset.failures import read_failures, write_failures
 from mxnet_im2rec.dataset.writer import RecordWriter
+from mxnet_im2rec.recordio import stream
 from mxnet_im2rec.recordio.header import pack_header
+from mxnet_im2rec.recordio.paths import DatasetPaths
 from mxnet_im2rec.tools import build_index as index_builder
 
 
@@ -50,7 +51,7 @@ def copying(request, monkeypatch):
 
     if request.param == "by reading":
         monkeypatch.setattr(os, "copy_file_range", refuse)
-        monkeypatch.setattr(writer, "_READ_BYTES", 1000)
+        monkeypatch.setattr(stream, "_READ_BYTES", 1000)
 
 
 def test_the_parts_are_the_whole(parts, copying):
@@ -62,7 +63,11 @@ def test_the_parts_are_the_whole(parts, copying):
 
 
 def test_the_output_may_be_an_input(parts):
-    concatenate([parts / f"{name}.rec" for name in "abc"], parts / "a.rec")
+    before = content(parts, "a")
+    with pytest.raises(FileExistsError, match=r"a\.rec' is there already; .* overwrite=True"):
+        concatenate([parts / f"{name}.rec" for name in "abc"], parts / "a.rec")
+    assert content(parts, "a") == before
+    concatenate([parts / f"{name}.rec" for name in "abc"], parts / "a.rec", overwrite=True)
     assert content(parts, "a") == content(parts, "all")
 
 
@@ -106,7 +111,7 @@ def test_what_is_no_list_of_paths(parts, paths):
 
 @pytest.mark.parametrize("output", ["", ".", "folder/"])
 def test_an_output_that_names_no_file(parts, output):
-    with pytest.raises(ValueError, match="names no file"):
+    with pytest.raises(ValueError, match="output_path .*(is empty|no input file to name)"):
         concatenate([parts / "a.rec"], output)
 
 
@@ -183,10 +188,10 @@ def test_a_table_goes_with_its_dataset_where_another_takes_its_place(parts):
     for name in PHOTOS:
         os.link(SKIMAGE / name, parts / name)
     report = im2rec(parts / "a.lst", parts / "out", **options)
-    concatenate([parts / "a.rec", parts / "b.rec"], parts / "out")
+    concatenate([parts / "a.rec", parts / "b.rec"], parts / "out", overwrite=True)
     assert not os.path.exists(report.failures_path)
     im2rec(parts / "a.lst", parts / "a", **options)
-    concatenate([parts / "a.rec", parts / "b.rec"], parts / "a")  # which lacks the entry still
+    concatenate([parts / "a.rec", parts / "b.rec"], parts / "a", overwrite=True)  # which lacks the entry still
     assert [each.index for each in read_failures(parts / "a.failures.tsv")] == [99]
 
 
@@ -283,9 +288,11 @@ def test_a_wrong_timeout(tmp_path, timeout):
 
 def republish(folder, name, indices):
     """Put another dataset in the place of one, as a run does."""
-    with RecordWriter(str(folder / f"{name}.rec"), str(folder / f"{name}.idx"), through_mxnet=False) as writer:
+    with RecordWriter(DatasetPaths.of_rec(folder / f"{name}.rec")) as writer:
         for index in indices:
             writer.write(index, pack_header(index, [1.0]) + b"other bytes" * (index % 7))
+        writer.finish()
+        writer.publish()
 
 
 def interfere(monkeypatch, target, name, what):
@@ -312,7 +319,7 @@ def write_over(path):
     os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns + 1))
 
 
-@pytest.mark.parametrize("change", ["published anew", "removed", "written over", "cut off"])
+@pytest.mark.parametrize("change", ["published again", "removed", "written over", "cut off"])
 @pytest.mark.parametrize("output", ["out", "a"])
 def test_an_input_that_changes_before_it_is_copied_is_named(tmp_path, monkeypatch, change, output):
     republish(tmp_path, "a", range(5))
@@ -320,14 +327,14 @@ def test_an_input_that_changes_before_it_is_copied_is_named(tmp_path, monkeypatc
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     rec = tmp_path / "b.rec"
     changes = {
-        "published anew": lambda: republish(tmp_path, "b", range(20, 29)),
+        "published again": lambda: republish(tmp_path, "b", range(20, 29)),
         "removed": rec.unlink,
         "written over": lambda: write_over(rec),
         "cut off": lambda: os.truncate(rec, 8),
     }
     calls = interfere(monkeypatch, RecordWriter, "copy", changes[change])
     with pytest.raises(OutputError, match=r"b\.rec' was changed, or replaced by another file, while it was copied"):
-        concatenate([tmp_path / "a.rec", rec], tmp_path / output)
+        concatenate([tmp_path / "a.rec", rec], tmp_path / output, overwrite=True)
     assert calls
     after = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.stem != "b"}
     assert after == {name: data for name, data in before.items() if not name.startswith("b.")}
@@ -341,9 +348,6 @@ def test_build_index_of_a_rec_that_changes_meanwhile(tmp_path, monkeypatch):
             interfere(patch, index_builder, "scan", change)
             words = r"a\.rec' was changed, or replaced .*a\.idx' is as it was\. Run mxnet_im2rec\.build_index\(.*\) again"
             with pytest.raises(OutputError, match=words):
-                OutputError,
-                match=r"a\.rec' was changed, or replaced .*a\.idx' is as it was\. Run mxnet_im2rec\.build_index\(.*\) again",
-            ):
                 build_index(tmp_path / "a.rec")
         assert (tmp_path / "a.idx").read_bytes() == idx
         assert not list(tmp_path.glob("*.partial"))
@@ -361,11 +365,13 @@ def test_build_index_elsewhere_of_a_rec_that_is_published_meanwhile(tmp_path, mo
 def test_build_index_while_the_dataset_is_written(tmp_path, monkeypatch):
     republish(tmp_path, "a", range(5))
     idx = (tmp_path / "a.idx").read_bytes()
-    with RecordWriter(str(tmp_path / "a.rec"), str(tmp_path / "a.idx"), through_mxnet=False) as writer:
+    with RecordWriter(DatasetPaths.of_rec(tmp_path / "a.rec")) as writer:
         writer.write(7, pack_header(7, [1.0]))
         with pytest.raises(OutputError, match=r"is writing '.*a\.rec' at this moment"):
             build_index(tmp_path / "a.rec")
         assert (tmp_path / "a.idx").read_bytes() == idx
+        writer.finish()
+        writer.publish()
     refused = []
 
     def publish():
@@ -382,9 +388,7 @@ def test_build_index_while_the_dataset_is_written(tmp_path, monkeypatch):
 
 def test_build_index_leaves_what_an_interrupted_run_has_left(tmp_path):
     republish(tmp_path, "a", range(5))
-    with pytest.raises(KeyboardInterrupt), RecordWriter(
-        str(tmp_path / "a.rec"), str(tmp_path / "a.idx"), through_mxnet=False
-    ) as writer:
+    with pytest.raises(KeyboardInterrupt), RecordWriter(DatasetPaths.of_rec(tmp_path / "a.rec")) as writer:
         writer.write(7, pack_header(7, [1.0]))
         writer.checkpoint(1, "", [])
         raise KeyboardInterrupt

@@ -9,7 +9,7 @@ import pytest
 
 from mxnet_im2rec import check_list, summarize, verify
 from mxnet_im2rec.labels import DetectionLabels, detection_classes, detection_header, detection_problem
-from mxnet_im2rec.packing.pack import im2rec
+from mxnet_im2rec.packing.im2rec import im2rec
 from mxnet_im2rec.values import ListEntry
 
 BOX = [3.0, 0.1, 0.1, 0.5, 0.5]

@@ -109,7 +109,7 @@ def small(tmp_path_factory):
 
 def saved(data, folder):
     (folder / "damaged.rec").write_bytes(data)
-    report = salvage(folder / "damaged.rec", folder / "saved")
+    report = salvage(folder / "damaged.rec", folder / "saved", overwrite=True)
     with RecordFile(report.rec_path, report.idx_path) as records:
         return report, [(record.index, bytes(record.content)) for record in records]
 

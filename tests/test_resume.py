@@ -9,6 +9,7 @@ import random
 import signal
 import struct
 import threading
+import types
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from helpers import children_left, wait_for
 from mxnet_im2rec import (
     EmptyDatasetError,
     ErrorLimitExceeded,
+    Failure,
     ListChangedError,
     ListEntry,
     OutputError,
@@ -32,6 +34,7 @@ from mxnet_im2rec.images.codec import one_thread
 
 NUMBER = 120
 BATCH = 16
+PROVEN = 4  # records that are made again
 OLD = {"out.rec": b"old rec", "out.idx": b"old idx"}
 
 
@@ -48,7 +51,7 @@ def images(tmp_path_factory):
 @pytest.fixture
 def folder(tmp_path, images):
     for path in images.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
+        os.link(path, tmp_path / path.name)  # tests replace images, and write into none
     write(tmp_path, [f"{number}.jpg" for number in range(NUMBER)])
     for name, data in OLD.items():
         (tmp_path / name).write_bytes(data)
@@ -71,6 +74,12 @@ class Count:
         with open(self._path, "ab", buffering=0) as stream:
             stream.write(b".")
         return image[::-1] if self.turn else image
+
+
+def replace(path, data):
+    """Put another file in the place of an image, which is a link to that of all tests."""
+    path.unlink(missing_ok=True)
+    path.write_bytes(data)
 
 
 def calls(folder):
@@ -149,7 +158,7 @@ def test_a_batch_is_made_again_at_most(folder, batch_size, workers):
     options = {"num_workers": workers, "batch_size": batch_size, "transformations": Count(folder)}
     pack_and_die(folder, 70, **options)
     report = pack(folder, resume=True, **options)
-    assert calls(folder) <= NUMBER + batch_size
+    assert calls(folder) <= NUMBER + batch_size + PROVEN
     assert_resumed(folder, report, **options)
 
 
@@ -166,7 +175,7 @@ def test_killed_at_random_moments_until_it_is_done(folder, seed):
 
         def run(seconds=seconds):
             threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
-            pack(folder, resume=True, batch_size=batch_size, **options)
+            pack(folder, resume=is_interrupted(folder), batch_size=batch_size, **options)
 
         ended = in_child(run)
         wait_for(lambda: not children_left())
@@ -175,8 +184,18 @@ def test_killed_at_random_moments_until_it_is_done(folder, seed):
         assert ended == signal.SIGKILL
         found = {name: (folder / name).read_bytes() for name in OLD if (folder / name).exists()}
         assert found == OLD or found.get("out.idx") != b"old idx"
-    report = pack(folder, resume=True, batch_size=batch_size, **options)
+    report = pack(folder, resume=is_interrupted(folder), batch_size=batch_size, **options)
     assert_resumed(folder, report, **options)
+
+
+def is_interrupted(folder):
+    """Whether a run has left anything to go on with; else what is in place is another dataset, and not to be resumed."""
+    return (folder / "out.rec.journal.partial").exists()
+
+
+def remove_old(folder):
+    for name in OLD:
+        (folder / name).unlink()
 
 
 def test_random_transforms_are_the_same_after_resuming(folder):
@@ -190,7 +209,7 @@ def test_random_transforms_are_the_same_after_resuming(folder):
     assert_resumed(folder, pack(folder, resume=True, **options()), **options())
 
 
-def test_without_resume_it_begins_anew_and_says_so(folder, caplog):
+def test_without_resume_it_begins_again_and_says_so(folder, caplog):
     pack_and_die(folder, 70)
     caplog.clear()
     report = pack(folder)
@@ -200,6 +219,7 @@ def test_without_resume_it_begins_anew_and_says_so(folder, caplog):
 
 
 def test_nothing_to_resume_just_runs(folder):
+    remove_old(folder)
     report = pack(folder, resume=True)
     assert report.num_resumed == 0
     assert_resumed(folder, report)
@@ -239,6 +259,8 @@ CHANGES = {
     "max_pixels": ({"max_pixels": 10_000}, "max_pixels was 268435456, is 10000"),
     "root": ({"root": "/"}, "root was "),
     "transformations": ({"transformations": np.flipud}, "transformations was None, is numpy.flipud"),
+    "strict": ({"strict": True}, "strict was False, is True"),
+    "only": ({"only": [Failure(1, 0, "0.jpg", "read", "x")]}, "only was no table, is 1 lines"),
 }
 
 
@@ -248,14 +270,14 @@ def test_another_setting_is_refused_and_leaves_what_was_there(folder, name):
     pack_and_die(folder, 70)
     with pytest.raises(ResumeError) as caught:
         pack(folder, resume=True, **options)
-    assert words in str(caught.value) and "begin anew" in str(caught.value)
+    assert words in str(caught.value) and "begin again" in str(caught.value)
     assert str(caught.value).count(", is ") == len(options)
     assert_resumed(folder, pack(folder, resume=True))
 
 
 def test_transforms_that_differ_in_an_attribute_are_refused(folder):
     pack_and_die(folder, 70, transformations=Count(folder))
-    with pytest.raises(ResumeError, match="turn=False.*turn=True"):
+    with pytest.raises(ResumeError, match="transformations or what they use"):
         pack(folder, resume=True, transformations=Count(folder, turn=True))
 
 
@@ -313,13 +335,13 @@ def test_images_that_were_mended_are_put_in_their_place(folder, mended, pass_thr
     bad = (0, 7, 8, 40, 63, 64, 110)
     whole = {number: (folder / f"{number}.jpg").read_bytes() for number in bad}
     for number in bad:
-        (folder / f"{number}.jpg").write_bytes(whole[number][:30])
+        replace(folder / f"{number}.jpg", whole[number][:30])
     options = {"error_limit": 6, "pass_through": pass_through}
     with pytest.raises(ErrorLimitExceeded):
         pack(folder, error_limit=5, pass_through=pass_through)  # which is no setting that records depend on
     assert_old(folder)
     for number in mended:
-        (folder / f"{number}.jpg").write_bytes(whole[number])
+        replace(folder / f"{number}.jpg", whole[number])
     report = pack(folder, resume=True, **options)
     assert report.num_records == NUMBER - len(bad) + len(mended)
     assert_resumed(folder, report, **options)
@@ -385,7 +407,7 @@ def test_killed_while_it_puts_the_files_in_place(folder, monkeypatch, number, fa
     for name, data in {"out.failures.tsv": TABLE.encode(), "out.failed-run.failures.tsv": b"stale", **users}.items():
         (folder / name).write_bytes(data)
     expected = pack(folder, "expected", error_limit=1)
-    monkeypatch.setattr(RecordWriter, "_publish", publish_under(dying))
+    monkeypatch.setattr(RecordWriter, "publish", publish_under(dying))
     ended = in_child(lambda: pack(folder, error_limit=1))
     monkeypatch.undo()
     assert ended == signal.SIGKILL
@@ -447,11 +469,11 @@ def test_killed_while_it_takes_back_what_was_put_in_place(folder, monkeypatch, n
 
 
 def publish_under(dying):
-    original = RecordWriter._publish
+    original = RecordWriter.publish
 
-    def publish(self):
+    def publish(self, table):
         os.rename, os.unlink = dying("rename"), dying("unlink")
-        original(self)
+        original(self, table)
 
     return publish
 
@@ -482,7 +504,7 @@ def test_partial_files_that_are_damaged_are_refused(folder, where):
     data = bytearray(path.read_bytes())
     data[len(data) // 2 : len(data) // 2 + 4000] = bytes(len(data[len(data) // 2 : len(data) // 2 + 4000]))
     path.write_bytes(data)
-    with pytest.raises(ResumeError, match="damaged.*anew"):
+    with pytest.raises(ResumeError, match="(damaged|where no line ends).*Begin again"):
         pack(folder, resume=True)
     path.write_bytes(data[:100])
     with pytest.raises(ResumeError, match="100 bytes"):
@@ -556,8 +578,8 @@ def test_a_dataset_that_does_not_verify_is_not_kept(folder, monkeypatch):
             stream.seek(12)
             stream.write(struct.pack("<f", 99))
 
-    finish = RecordWriter._finish
-    monkeypatch.setattr(RecordWriter, "_finish", flip_a_label)
+    finish = RecordWriter.finish
+    monkeypatch.setattr(RecordWriter, "finish", flip_a_label)
     with pytest.raises(VerifyError, match="labels"):  # of the list; ImageRecordIter reads what is there
         pack(folder, verify=True)
     assert_old(folder)
@@ -568,7 +590,7 @@ def test_an_interruption_while_it_verifies_loses_nothing(folder, monkeypatch):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mxnet_im2rec.packing.pack.verify_dataset", interrupt)
+    monkeypatch.setattr("mxnet_im2rec.packing.im2rec.verify_dataset", interrupt)
     with pytest.raises(KeyboardInterrupt):
         pack(folder, verify=True)
     monkeypatch.undo()
@@ -580,7 +602,7 @@ def test_an_interruption_while_it_verifies_loses_nothing(folder, monkeypatch):
 def test_verify_knows_what_failed_and_what_was_asked_for(folder):
     (folder / "5.jpg").unlink()
     report = pack(folder, verify=True, error_limit=None)
-    (folder / "5.jpg").write_bytes((folder / "6.jpg").read_bytes())
+    replace(folder / "5.jpg", (folder / "6.jpg").read_bytes())
     assert pack(folder, "rest", verify=True, only=report.failures).num_records == 1
 
 
@@ -714,7 +736,7 @@ def test_a_call_of_the_system_that_fails_at_any_stage(folder, monkeypatch, name,
         assert_old(folder)
     monkeypatch.undo()
     assert len(made) >= number or name in ("rename", "unlink", "fsync")
-    report = pack(folder, resume=True, pass_through=True)
+    report = pack(folder, resume=is_interrupted(folder), pass_through=True)
     assert_resumed(folder, report, pass_through=True)
 
 
@@ -762,7 +784,7 @@ def test_an_interruption_between_the_journal_and_what_is_known_of_it_loses_nothi
     assert_resumed(folder, report)
 
 
-def test_a_journal_whose_owner_removes_it_meanwhile_is_made_anew(tmp_path):
+def test_a_journal_whose_owner_removes_it_meanwhile_is_made_again(tmp_path):
     path = str(tmp_path / "out.rec.journal.partial")
     first, second = Journal(path), Journal(path)
     first.open()
@@ -773,3 +795,213 @@ def test_a_journal_whose_owner_removes_it_meanwhile_is_made_anew(tmp_path):
     second.open()
     assert os.path.exists(path)
     second.close()
+
+
+# What is proven
+
+
+HELPER = "STEP = {}\n\ndef shift(image):\n    return image + STEP\n"
+
+
+def module_of(step):
+    """A module of helpers, loaded as another process would load it."""
+    module = types.ModuleType("helper")
+    exec(HELPER.format(step), module.__dict__)
+    return module
+
+
+def adding(step):
+    return lambda image: image + step
+
+
+def flips():
+    from mxnet.gluon.data.vision import transforms
+
+    return transforms.Compose([transforms.RandomFlipLeftRight(), transforms.RandomBrightness(0.3)])
+
+
+class Draws:
+    """A transform that does not depend on the seed alone."""
+
+    def __init__(self):
+        self._generator = np.random.default_rng()
+
+    def __call__(self, image):
+        return image + int(self._generator.integers(1, 50))
+
+
+CHANGED = {
+    "another constant in a closure": (lambda: adding(1), lambda: adding(2)),
+    "an edited helper": (lambda: module_of(1).shift, lambda: module_of(2).shift),
+    "another function of the same name": (lambda: lambda image: image, lambda: lambda image: image[::-1]),
+    "its own generator": (lambda: Draws(), lambda: Draws()),
+}
+EQUAL = {
+    "a closure": lambda: adding(1),
+    "a helper": lambda: module_of(1).shift,
+    "random transforms": lambda: flips(),
+    "none": lambda: None,
+}
+
+
+@pytest.mark.parametrize("name", list(CHANGED))
+@pytest.mark.parametrize("workers", [0, 1])
+def test_transforms_that_make_other_records_are_refused(folder, name, workers):
+    before, after = CHANGED[name]
+    pack_and_die(folder, 70, transformations=before(), num_workers=workers)
+    left = {path: (folder / path).read_bytes() for path in partial_files(folder)}
+    words = r"the record of line 1, index 0, '0\.jpg': made again, it is not what .*out\.rec\.partial.*transformations or what"
+    with pytest.raises(ResumeError, match=words):
+        pack(folder, transformations=after(), num_workers=workers, resume=True)
+    assert_old(folder)
+    assert {path: (folder / path).read_bytes() for path in partial_files(folder)}.keys() == left.keys()
+
+
+@pytest.mark.parametrize("name", list(EQUAL))
+def test_equal_transforms_that_are_written_again_are_resumed(folder, name):
+    pack_and_die(folder, 70, transformations=EQUAL[name]())
+    report = pack(folder, transformations=EQUAL[name](), resume=True)
+    assert report.num_resumed == 64
+    assert_resumed(folder, report, transformations=EQUAL[name]())
+
+
+def test_another_seed_is_refused(folder):
+    pack_and_die(folder, 70, transformations=flips(), seed=1)
+    with pytest.raises(ResumeError, match="seed was 1, is 2"):
+        pack(folder, transformations=flips(), seed=2, resume=True)
+
+
+@pytest.mark.parametrize("position", [0, 21, 42, 63])
+@pytest.mark.parametrize("change", ["another", "gone"])
+def test_an_image_that_has_changed_is_named_where_it_is_proven(folder, position, change):
+    pack_and_die(folder, 70)
+    path = folder / f"{position}.jpg"
+    data = path.read_bytes()
+    path.unlink()
+    if change == "another":
+        path.write_bytes((folder / f"{position + 1}.jpg").read_bytes())
+    words = f"the record of line {position + 1}, index {3 * position}, '{position}.jpg': "
+    words += "made again" if change == "another" else "its image fails now: No such file"
+    with pytest.raises(ResumeError, match=words):
+        pack(folder, resume=True)
+    replace(path, data)
+    assert_resumed(folder, pack(folder, resume=True))
+
+
+def test_the_proven_records_are_counted_without_those_that_failed(folder):
+    """The last record of 64 entries, of which 2 failed, is that of the entry before the 64th."""
+    for number in (0, 63):
+        (folder / f"{number}.jpg").unlink()
+    pack_and_die(folder, 70, error_limit=None)
+    replace(folder / "62.jpg", (folder / "5.jpg").read_bytes())
+    with pytest.raises(ResumeError, match=r"line 63, index 186, '62\.jpg'"):
+        pack(folder, resume=True, error_limit=None)
+
+
+def test_fewer_records_than_are_proven(folder):
+    pack_and_die(folder, 3, batch_size=2)
+    report = pack(folder, resume=True, batch_size=2)
+    assert 1 <= report.num_resumed <= 3
+    assert_resumed(folder, report)
+
+
+# An output that is complete
+
+
+@pytest.fixture
+def complete(folder):
+    """A dataset that is in place, with two failures in its table."""
+    remove_old(folder)
+    for number in (3, 40):
+        (folder / f"{number}.jpg").unlink()
+    pack(folder, error_limit=None, verify=False)
+    return folder
+
+
+def state(folder):
+    return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in folder.glob("out*")}
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("verify", [False, True])
+def test_a_complete_output_has_nothing_to_resume(complete, workers, verify):
+    before = state(complete)
+    report = pack(complete, error_limit=None, resume=True, num_workers=workers, verify=verify)
+    assert report.num_resumed == report.num_records == NUMBER - 2
+    assert report.num_bytes == os.path.getsize(report.rec_path)
+    assert [each.path for each in report.failures] == ["3.jpg", "40.jpg"]
+    assert report.failures_path == str(complete / "out.failures.tsv")
+    assert state(complete) == before
+
+
+def test_little_is_made_again_of_a_complete_output(folder):
+    remove_old(folder)
+    pack(folder, transformations=Count(folder))
+    pack(folder, transformations=Count(folder), resume=True)
+    assert calls(folder) == NUMBER + PROVEN
+
+
+def test_a_complete_output_with_more_failures_than_the_limit(complete):
+    before = state(complete)
+    with pytest.raises(ErrorLimitExceeded):
+        pack(complete, error_limit=1, resume=True)
+    assert {name: found for name, found in state(complete).items() if "failed-run" not in name} == before
+
+
+def lines_changed(folder, change):
+    lines = (folder / "images.lst").read_text().splitlines(keepends=True)
+    change(lines)
+    (folder / "images.lst").write_text("".join(lines))
+
+
+NOT_THIS_ONE = {
+    "a line more": (lambda lines: lines.append("9999\t1\t0.jpg\n"), "line 121 of the list is index 9999.* neither a record"),
+    "a line less": (lambda lines: lines.pop(), "no entry for the record at position 117, of index 357"),
+    "another order": (lambda lines: lines.insert(0, lines.pop(5)), "line 1 of the list is index 15.* position 0 has the index 0"),
+    "another label": (lambda lines: lines.__setitem__(7, "21\t9\t7.jpg\n"), "line 8 .*other labels: 2"),
+    "another path": (lambda lines: lines.__setitem__(0, "0\t0\t1.jpg\n"), "line 1, index 0, '1.jpg': made again"),
+    "a line of the table": (lambda lines: lines.__setitem__(3, "9\t3\t5.jpg\n"), "line 4 .* the table of failures has index 9"),
+    "fewer than the table": (lambda lines: lines.__delitem__(slice(10, None)), "line 41, which the list has not|position 9"),
+    "no entry": (lambda lines: lines.__setitem__(9, "rubbish\n"), "line 10 of the list is no entry"),
+}
+
+
+@pytest.mark.parametrize("name", list(NOT_THIS_ONE))
+def test_a_complete_output_of_another_list_is_refused(complete, name):
+    change, words = NOT_THIS_ONE[name]
+    before = state(complete)
+    lines_changed(complete, change)
+    with pytest.raises(ResumeError, match=words) as caught:
+        pack(complete, error_limit=None, resume=True)
+    assert "To replace it, pack without resume" in str(caught.value)
+    assert state(complete) == before
+
+
+@pytest.mark.parametrize("options", [{"quality": 50}, {"color": 0}, {"transformations": adding(9)}])
+def test_a_complete_output_of_other_settings_is_refused(complete, options):
+    with pytest.raises(ResumeError, match=r"line 1, index 0, '0\.jpg': made again"):
+        pack(complete, error_limit=None, resume=True, **options)
+
+
+@pytest.mark.parametrize("name", ["out.rec", "out.idx", "out.failures.tsv"])
+def test_a_complete_output_that_is_damaged_is_refused(complete, name):
+    (complete / name).write_bytes(b"rubbish\n")
+    before = state(complete)
+    with pytest.raises(ResumeError, match="is complete, and is not the dataset of this list"):
+        pack(complete, error_limit=None, resume=True)
+    assert state(complete) == before
+
+
+def test_a_run_that_was_killed_when_all_was_in_place_is_complete(folder, monkeypatch):
+    """Without a checkpoint; only tidying up was left."""
+
+    def die(self, token):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(Publication, "_remove_backups", die)
+    assert in_child(lambda: pack(folder, batch_size=1000)) == signal.SIGKILL
+    monkeypatch.undo()
+    report = pack(folder, batch_size=1000, resume=True)
+    assert report.num_resumed == NUMBER
+    assert_resumed(folder, report)
+    assert not list(folder.glob("*.previous"))

@@ -14,9 +14,10 @@ from pathlib import Path
 import mxnet as mx
 import pytest
 
-from mxnet_im2rec.dataset import writer as writer_module
 from mxnet_im2rec.dataset.writer import RecordWriter
 from mxnet_im2rec.errors import OutputError
+from mxnet_im2rec.recordio.paths import DatasetPaths
+from mxnet_im2rec.recordio.stream import RecordStream
 
 REPO = Path(__file__).resolve().parent.parent
 MAGIC = struct.pack("<I", 0xCED7230A)
@@ -30,12 +31,6 @@ PREVIOUS = {
 each_previous = pytest.mark.parametrize("previous", list(PREVIOUS.values()), ids=list(PREVIOUS))
 
 
-@pytest.fixture(autouse=True, params=["through MXNet", "without MXNet"])
-def both_ways(request, monkeypatch):
-    """Every test of this file runs for both ways of writing."""
-    monkeypatch.setattr(RecordWriter.__init__, "__defaults__", (request.param == "through MXNet", None, False))
-
-
 def put(folder, files):
     for name, data in files.items():
         (folder / name).write_bytes(data)
@@ -45,10 +40,20 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def write(folder, records=RECORDS):
-    with RecordWriter(str(folder / "out.rec"), str(folder / "out.idx")) as writer:
+def writer_of(folder, **options):
+    return RecordWriter(DatasetPaths(str(folder / "out.rec")), **options)
+
+
+def end(writer):
+    writer.finish()
+    writer.publish()
+
+
+def write(folder, records=RECORDS, **options):
+    with writer_of(folder, **options) as writer:
         for index, record in records:
             writer.write(index, record)
+        end(writer)
     return writer
 
 
@@ -80,12 +85,18 @@ PAYLOADS = {
 }
 
 
+each_way = pytest.mark.parametrize("through_mxnet", [False, True], ids=["plain", "through MXNet"])
+
+
+@each_way
 @pytest.mark.parametrize("payloads", list(PAYLOADS.values()), ids=list(PAYLOADS))
-def test_the_files_are_those_of_mxnet_and_read_back(tmp_path, payloads):
+def test_the_files_are_those_of_mxnet_and_read_back(tmp_path, payloads, through_mxnet):
+    """The one place where both streams are compared: byte for byte, records that the magic splits included."""
     records = [(1000 - 3 * number, payload) for number, payload in enumerate(payloads)]
     expected = written_by_mxnet(tmp_path, records)
-    write(tmp_path, records)
+    writer = write(tmp_path, records, through_mxnet=through_mxnet)
     assert contents(tmp_path) == expected
+    assert (writer.num_records, writer.num_bytes) == (len(records), len(expected["out.rec"]))
     reader = mx.recordio.MXIndexedRecordIO(str(tmp_path / "out.idx"), str(tmp_path / "out.rec"), "r")
     assert [(key, reader.read_idx(key)) for key in reader.keys] == records
     reader.close()
@@ -109,48 +120,63 @@ def test_a_dataset_takes_the_place_of_what_was_there(tmp_path, previous):
 
 def test_what_was_there_stays_until_the_end(tmp_path):
     put(tmp_path, PREVIOUS["both"])
-    with RecordWriter(str(tmp_path / "out.rec"), str(tmp_path / "out.idx")) as writer:
+    with writer_of(tmp_path) as writer:
         for _ in range(100):
             writer.write(0, b"x" * 10_000)
+        writer.finish()
         assert {name: contents(tmp_path)[name] for name in PREVIOUS["both"]} == PREVIOUS["both"]
+        writer.publish()
     assert set(contents(tmp_path)) == {"out.rec", "out.idx"}
     assert contents(tmp_path)["out.rec"] != PREVIOUS["both"]["out.rec"]
 
 
 def test_relative_names_are_in_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with RecordWriter("out.rec", "out.idx") as writer:
+    with RecordWriter(DatasetPaths("out.rec")) as writer:
         writer.write(*RECORDS[0])
+        end(writer)
     assert contents(tmp_path) == written_by_mxnet(tmp_path, RECORDS[:1])
 
 
-def test_names_that_look_like_a_uri_are_written_as_they_are(tmp_path):
+@each_way
+def test_names_that_look_like_a_uri_are_written_as_they_are(tmp_path, through_mxnet):
     folder = tmp_path / "a b#c;d?e \u732b"
     folder.mkdir()
-    write(folder)
+    write(folder, through_mxnet=through_mxnet)
     assert contents(folder) == written_by_mxnet(tmp_path, RECORDS)
 
 
+@each_way
 @pytest.mark.parametrize("mask", [0o022, 0o027, 0o077])
-def test_the_files_have_the_mode_of_any_new_file(tmp_path, mask):
+def test_the_files_have_the_mode_of_any_new_file(tmp_path, mask, through_mxnet):
     old = os.umask(mask)
     try:
-        write(tmp_path)
+        write(tmp_path, through_mxnet=through_mxnet)
     finally:
         os.umask(old)
     modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("out.rec", "out.idx")}
     assert modes == {0o666 & ~mask}
 
 
+@each_way
 @each_previous
 @pytest.mark.parametrize("error", [KeyError, KeyboardInterrupt, SystemExit, GeneratorExit])
 @pytest.mark.parametrize("count", [0, 1, 200])
-def test_an_exception_leaves_everything_as_it_was(tmp_path, previous, error, count):
+def test_an_exception_leaves_everything_as_it_was(tmp_path, previous, error, count, through_mxnet):
     put(tmp_path, previous)
-    with pytest.raises(error), RecordWriter(str(tmp_path / "out.rec"), str(tmp_path / "out.idx")) as writer:
+    with pytest.raises(error), writer_of(tmp_path, through_mxnet=through_mxnet) as writer:
         for index in range(count):
             writer.write(index, b"x" * 10_000)
         raise error
+    assert contents(tmp_path) == previous
+
+
+@each_previous
+def test_a_writer_that_is_left_before_the_end_publishes_nothing(tmp_path, previous):
+    put(tmp_path, previous)
+    with writer_of(tmp_path) as writer:
+        writer.write(*RECORDS[0])
+        writer.finish()
     assert contents(tmp_path) == previous
 
 
@@ -228,8 +254,9 @@ def test_bytes_that_got_lost_are_noticed(tmp_path, monkeypatch):
     assert contents(tmp_path) == PREVIOUS["both"]
 
 
+@each_way
 @pytest.mark.parametrize("where", ["rec", "idx"])
-def test_bytes_that_another_process_has_written_are_noticed(tmp_path, where):
+def test_bytes_that_another_process_has_written_are_noticed(tmp_path, where, through_mxnet):
     put(tmp_path, PREVIOUS["both"])
 
     def write_more(writer):
@@ -238,13 +265,15 @@ def test_bytes_that_another_process_has_written_are_noticed(tmp_path, where):
         with open(tmp_path / f"out.{where}.partial", "ab") as stream:
             stream.write(bytes(4))
 
-    paths = str(tmp_path / "out.rec"), str(tmp_path / "out.idx")
-    with pytest.raises(OutputError, match=rf"out\.{where}\.partial"), RecordWriter(*paths) as writer:
+    words = rf"out\.{where}\.partial"
+    with pytest.raises(OutputError, match=words), writer_of(tmp_path, through_mxnet=through_mxnet) as writer:
         write_more(writer)
+        writer.finish()
     assert {name: contents(tmp_path)[name] for name in PREVIOUS["both"]} == PREVIOUS["both"]
 
 
-def test_a_stream_that_moved_is_noticed_at_the_next_record(tmp_path):
+@each_way
+def test_a_stream_that_moved_is_noticed_at_the_next_record(tmp_path, through_mxnet):
     """As a child process moves it that flushes a copy of what is buffered: both have one position."""
 
     def move(writer):
@@ -256,26 +285,36 @@ def test_a_stream_that_moved_is_noticed_at_the_next_record(tmp_path):
         for record in RECORDS:
             writer.write(*record)
 
-    paths = str(tmp_path / "out.rec"), str(tmp_path / "out.idx")
     words = "the position in .* is .*, the records that were written end at"
-    with pytest.raises(OutputError, match=words), RecordWriter(*paths) as writer:
+    with pytest.raises(OutputError, match=words), writer_of(tmp_path, through_mxnet=through_mxnet) as writer:
         move(writer)
 
 
-def test_a_position_that_cannot_be_told_is_an_output_error(tmp_path, monkeypatch):
+@each_way
+def test_a_position_that_is_not_known_is_an_output_error(tmp_path, monkeypatch, through_mxnet):
     """ftell gives -1 where lseek fails, and MXNet takes it for a number without a sign."""
     put(tmp_path, PREVIOUS["both"])
-
-    kind = mx.recordio.MXIndexedRecordIO if RecordWriter.__init__.__defaults__[0] else writer_module._PlainRecordIO
+    kind = mx.recordio.MXIndexedRecordIO if through_mxnet else RecordStream
     original, calls = kind.tell, []
 
     def tell(self):
         calls.append(self)
-        return 2**64 - 1 if len(calls) > 2 else original(self)
+        return (2**64 - 1 if through_mxnet else -1) if len(calls) > 2 else original(self)
 
     monkeypatch.setattr(kind, "tell", tell)
-    with pytest.raises(OutputError, match=r"the position in .*out\.rec.* cannot be told"):
-        write(tmp_path)
+    with pytest.raises(OutputError, match=r"the position in .*out\.rec.* is not known"):
+        write(tmp_path, through_mxnet=through_mxnet)
+    assert contents(tmp_path) == PREVIOUS["both"]
+
+
+def test_an_error_of_mxnet_is_an_output_error(tmp_path, monkeypatch):
+    def fail(self, buf):
+        raise mx.base.MXNetError("check failed")
+
+    put(tmp_path, PREVIOUS["both"])
+    monkeypatch.setattr(mx.recordio.MXRecordIO, "write", fail)
+    with pytest.raises(OutputError, match=r"out\.rec.*is the disk full\? check failed"):
+        write(tmp_path, through_mxnet=True)
     assert contents(tmp_path) == PREVIOUS["both"]
 
 
@@ -301,23 +340,21 @@ def test_files_of_the_user_survive_a_renaming_that_fails(tmp_path, monkeypatch, 
 @pytest.mark.parametrize("name", ["out.rec", "out.idx", "out.failures.tsv"])
 def test_a_folder_in_the_place_of_a_file_is_refused_before_the_work(tmp_path, name):
     (tmp_path / name).mkdir()
-    with pytest.raises(OutputError, match="is a folder"), RecordWriter(str(tmp_path / "out.rec"), str(tmp_path / "out.idx")):
+    with pytest.raises(OutputError, match="is a folder"), writer_of(tmp_path):
         raise AssertionError("it was entered")
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-@pytest.mark.parametrize(
-    ("rec", "idx"), [("none/out.rec", "none/out.idx"), ("none/out.rec", "out.idx"), ("out.rec", "none/out.idx")]
-)
-def test_a_folder_that_is_not_there_is_an_output_error_that_leaves_nothing(tmp_path, rec, idx):
-    with pytest.raises(OutputError, match="cannot write to"), RecordWriter(str(tmp_path / rec), str(tmp_path / idx)):
+@each_way
+def test_a_folder_that_is_not_there_is_an_output_error_that_leaves_nothing(tmp_path, through_mxnet):
+    with pytest.raises(OutputError, match="cannot write to"), writer_of(tmp_path / "none", through_mxnet=through_mxnet):
         pass
     assert contents(tmp_path) == {}
 
 
 def test_a_file_in_the_place_of_the_folder_is_an_output_error(tmp_path):
     put(tmp_path, {"file": b"kept"})
-    with pytest.raises(OutputError), RecordWriter(str(tmp_path / "file" / "out.rec"), str(tmp_path / "file" / "out.idx")):
+    with pytest.raises(OutputError), writer_of(tmp_path / "file"):
         pass
     assert contents(tmp_path) == {"file": b"kept"}
 
@@ -325,35 +362,38 @@ def test_a_file_in_the_place_of_the_folder_is_an_output_error(tmp_path):
 def test_a_name_too_long_for_the_partial_file_is_an_output_error(tmp_path):
     name = "x" * 245  # a file system takes 255 bytes
     (tmp_path / (name + ".rec")).write_bytes(b"possible")
-    with pytest.raises(OutputError), RecordWriter(str(tmp_path / (name + ".rec")), str(tmp_path / (name + ".idx"))):
+    with pytest.raises(OutputError), RecordWriter(DatasetPaths(str(tmp_path / (name + ".rec")))):
         pass
     assert contents(tmp_path) == {name + ".rec": b"possible"}
 
 
-def test_no_file_stays_open(tmp_path):
+@each_way
+def test_no_file_stays_open(tmp_path, through_mxnet):
     descriptors = Path("/proc/self/fd")
     before = sorted(path.name for path in descriptors.iterdir())
-    write(tmp_path)
-    with pytest.raises(KeyError), RecordWriter(str(tmp_path / "out.rec"), str(tmp_path / "out.idx")):
+    write(tmp_path, through_mxnet=through_mxnet)
+    with pytest.raises(KeyError), writer_of(tmp_path, through_mxnet=through_mxnet):
         raise KeyError
     assert sorted(path.name for path in descriptors.iterdir()) == before
 
 
 FULL_DISK = """
 import json, os, resource, signal, sys
-from mxnet_im2rec.dataset import writer as writer_module
-from mxnet_im2rec.errors import OutputError
 from mxnet_im2rec.dataset.writer import RecordWriter
+from mxnet_im2rec.errors import OutputError
+from mxnet_im2rec.recordio.paths import DatasetPaths
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 answers = []
-for folder, records, size, limit in json.load(sys.stdin):
+for folder, records, size, limit, through_mxnet in json.load(sys.stdin):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     error = None
     try:
-        with RecordWriter(os.path.join(folder, "out.rec"), os.path.join(folder, "out.idx")) as writer:
+        with RecordWriter(DatasetPaths(os.path.join(folder, "out.rec")), through_mxnet=through_mxnet) as writer:
             for index in range(records):
                 writer.write(index, b"x" * size)
+            writer.finish()
+            writer.publish()
     except Exception as caught:
         error = [type(caught).__name__, str(caught)]
     answers.append(error)
@@ -365,7 +405,13 @@ DISKS = {
     "one large record": (1, 300_000, [0, 24, 65_536, 299_000]),
     "the index is the larger file": (2000, 0, [0, 4096, 16_000, 19_000]),
 }
-DISK_CASES = [(name, limit, previous) for name in DISKS for limit in [*DISKS[name][2], None] for previous in PREVIOUS]
+DISK_CASES = [
+    (name, limit, previous, through_mxnet)
+    for name in DISKS
+    for limit in [*DISKS[name][2], None]
+    for previous in PREVIOUS
+    for through_mxnet in (False, True)
+]
 
 
 @pytest.fixture(scope="module")
@@ -373,10 +419,10 @@ def full_disks(tmp_path_factory):
     """For every case, its folder and what was raised in it, from one process whose files are limited in their size."""
     folders = [tmp_path_factory.mktemp("disk") for _ in DISK_CASES]
     jobs = []
-    for folder, (name, limit, previous) in zip(folders, DISK_CASES):
+    for folder, (name, limit, previous, through_mxnet) in zip(folders, DISK_CASES):
         records, size, _ = DISKS[name]
         put(folder, PREVIOUS[previous])
-        jobs.append([str(folder), records, size, 10_000_000 if limit is None else limit])
+        jobs.append([str(folder), records, size, 10_000_000 if limit is None else limit, through_mxnet])
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK],
         input=json.dumps(jobs),
@@ -389,9 +435,11 @@ def full_disks(tmp_path_factory):
     return dict(zip(DISK_CASES, zip(folders, json.loads(done.stdout))))
 
 
-@pytest.mark.parametrize(("name", "limit", "previous"), DISK_CASES)
-def test_a_full_disk_is_an_output_error_that_leaves_everything_as_it_was(full_disks, tmp_path, name, limit, previous):
-    folder, error = full_disks[name, limit, previous]
+@pytest.mark.parametrize(("name", "limit", "previous", "through_mxnet"), DISK_CASES)
+def test_a_full_disk_is_an_output_error_that_leaves_everything_as_it_was(
+    full_disks, tmp_path, name, limit, previous, through_mxnet
+):
+    folder, error = full_disks[name, limit, previous, through_mxnet]
     records, size, _ = DISKS[name]
     whole = written_by_mxnet(tmp_path, [(index, b"x" * size) for index in range(records)])
     if limit is None:

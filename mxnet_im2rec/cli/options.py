@@ -9,11 +9,13 @@ An option is called as the argument of the library that it feeds. So the options
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, Optional
+import os
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, Optional
 
 import click
 
-from .output import ask_for_json
+from .output import ask_for_json, name_of, say
 
 _VERBOSITY = "mxnet_im2rec.verbosity"
 
@@ -75,6 +77,19 @@ def max_pixels_option(help: str) -> Callable[..., Any]:
 def overwrite_option(what: str) -> Callable[..., Any]:
     """For every command that makes something new."""
     return click.option("--overwrite", is_flag=True, help=f"Replace {what} if it is there already.")
+
+
+@contextmanager
+def saying_what_becomes_of(path: str, resumes: bool = False) -> Iterator[None]:
+    """Around a call that may replace a file: says so afterwards; or, of a run that resumes, that there was nothing to do."""
+    before = os.lstat(path) if os.path.lexists(path) else None
+    yield
+    if before is None or verbosity() < 0:
+        return
+    if not os.path.samestat(before, os.lstat(path)):
+        say(f"note: replaced {name_of(path)}")
+    elif resumes:
+        say(f"note: nothing to do: {name_of(path)} is complete")
 
 
 # Options that every command has

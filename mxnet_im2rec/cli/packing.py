@@ -9,6 +9,8 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import click
 
+from ..packing.settings import PackSettings
+from ..recordio.paths import DatasetPaths
 from .errors import FAILED, OK
 from .options import (
     FOLDER,
@@ -20,6 +22,7 @@ from .options import (
     max_pixels_option,
     no_pack_labels_option,
     overwrite_option,
+    saying_what_becomes_of,
     seed_option,
     verbosity,
     verbosity_options,
@@ -39,20 +42,26 @@ from .transforms_options import TransformOptions, transform_options
 @click.option(
     "--batch-size",
     type=click.IntRange(min=1),
-    default=4096,
+    default=PackSettings.batch_size,
     show_default=True,
     help="How many images are made again at most when an interrupted run is resumed; half as many are in flight at a time.",
 )
 @color_option()
 @click.option(
-    "--encoding", type=click.Choice([".jpg", ".jpeg", ".png"]), default=".jpg", show_default=True, help="How to store images."
+    "--encoding",
+    type=click.Choice([".jpg", ".jpeg", ".png"]),
+    default=PackSettings.encoding,
+    show_default=True,
+    help="How to store images.",
 )
-@click.option("--quality", type=int, default=95, show_default=True, help="JPEG: 1 to 100. PNG: compression, 0 to 9.")
+@click.option(
+    "--quality", type=int, default=PackSettings.quality, show_default=True, help="JPEG: 1 to 100. PNG: compression, 0 to 9."
+)
 @click.option("--pass-through", is_flag=True, help="Store the files' own bytes; nothing is decoded.")
 @click.option(
     "--error-limit",
     type=NumberOrNone(int, 0),
-    default="0",
+    default=str(PackSettings.error_limit),
     show_default=True,
     metavar="N|none",
     help="How many entries may fail before packing stops without output; 'none' for any number.",
@@ -68,7 +77,7 @@ from .transforms_options import TransformOptions, transform_options
 @click.option(
     "--timeout",
     type=NumberOrNone(float, 0),
-    default="300",
+    default=f"{PackSettings.timeout:g}",
     show_default=True,
     metavar="SECONDS|none",
     help="An image that a worker is on for longer fails.",
@@ -77,6 +86,7 @@ from .transforms_options import TransformOptions, transform_options
 @click.option(
     "--strict", is_flag=True, help="An image that is damaged inside, though it decodes, fails; without this it is a warning."
 )
+@overwrite_option("OUTPUT")
 @click.option(
     "--start-method", "mp_context", type=click.Choice(["fork", "spawn", "forkserver"]), help="How worker processes start."
 )
@@ -86,12 +96,14 @@ def pack(
     list_file: Tuple[str, ...],
     output_path: Optional[str],
     transforms: TransformOptions,
+    overwrite: bool,
     **options: Any,
 ) -> int:
     """Pack the images of each LIST into a dataset: OUTPUT.rec with OUTPUT.idx.
 
-    If OUTPUT is an existing folder, the dataset goes into it and is named after LIST; so do several lists. A dataset appears
-    when it is whole; what was there before under its name stays until then, and for good if packing fails.
+    If OUTPUT is an existing folder, the dataset goes into it and is named after LIST; so do several lists. A dataset that is
+    there already is replaced only with --overwrite. A dataset appears when it is whole; what was there before under its name
+    stays until then, and for good if packing fails.
 
     An entry that fails (no such file, no image, ...) is reported with its line. The command stops when more than --error-limit
     of them fail, and no dataset appears. Up to there they are left out, the dataset is written, and the exit code is 1 all the
@@ -101,7 +113,8 @@ def pack(
     An image that is damaged inside, and decodes all the same, is stored with a warning that names it; --strict makes it fail.
     With --pass-through nothing is decoded, so that only --strict finds it.
 
-    After Ctrl-C, or when the machine has failed, the same command with --resume goes on where it was.
+    After Ctrl-C, or when the machine has failed, the same command with --resume goes on where it was. Where the dataset is
+    complete already, --resume compares it with LIST and makes a few records again: if they are equal there is nothing to do.
 
     \b
     Examples:
@@ -113,20 +126,25 @@ def pack(
     """
     if options["pass_through"] and transforms:
         raise click.UsageError("--pass-through stores the files as they are: leave the transforms out, or --pass-through.")
+    if overwrite and options["resume"]:
+        raise click.UsageError("--resume goes on with what is there, --overwrite replaces it: leave one of them out.")
     lists, output = list_file, _output_behind(list_file, output_path, "LIST")
     if options["only"] is not None and len(lists) > 1:
         raise click.UsageError("--only is for one list: the table belongs to that list.")
     _check_output(lists, output)
-    if len(lists) == 1 and os.path.isdir(output) and verbosity() >= 0:
-        rec_path = os.path.join(output, f"{_stem(lists[0])}.rec")
-        say(f"note: OUTPUT is a folder: writing {name_of(rec_path)}")
-    from ..packing.pack import im2rec
+    from ..arguments import refuse_existing
+    from ..packing.im2rec import im2rec
 
+    outputs = [DatasetPaths.of_output(output, named_after=each) for each in lists]
+    if not options["resume"]:
+        refuse_existing((path for paths in outputs for path in (paths.rec, paths.idx)), overwrite)
+    if len(lists) == 1 and os.path.isdir(output) and verbosity() >= 0:
+        say(f"note: OUTPUT is a folder: writing {name_of(os.path.join(output, os.path.basename(outputs[0].rec)))}")
     reports: List[Dict[str, Any]] = []
     code = OK
     transformations = None
-    for number, each in enumerate(lists):
-        with at_work(each, "images") as progress:
+    for number, (each, paths) in enumerate(zip(lists, outputs)):
+        with at_work(each, "images") as progress, saying_what_becomes_of(paths.rec, options["resume"]):
             if not number:
                 transformations = transforms.make()
             report = im2rec(each, output, transformations, progress=progress, **options)
@@ -180,13 +198,8 @@ def merge(rec_paths: Tuple[str, ...], output_path: Optional[str], overwrite: boo
       im2rec merge part_0.rec part_1.rec part_2.rec all
     """
     output = _output_behind(rec_paths, output_path, "REC")
-    rec_path = output if output.endswith(".rec") else f"{output}.rec"
-    if os.path.exists(rec_path) and not overwrite:
-        raise click.UsageError(
-            f"the output {rec_path!r} is there already; the last argument is the output. --overwrite replaces it."
-        )
     from ..dataset.merge import concatenate
 
-    with at_work(output):
-        report = concatenate(rec_paths, output)
+    with at_work(output), saying_what_becomes_of(DatasetPaths.of_output(output).rec):
+        report = concatenate(rec_paths, output, overwrite=overwrite)
     show(report)

@@ -18,6 +18,8 @@ from .options import (
     json_option,
     max_pixels_option,
     no_pack_labels_option,
+    overwrite_option,
+    saying_what_becomes_of,
     seed_option,
     verbosity_options,
     workers_option,
@@ -138,11 +140,13 @@ def view(rec_path: str, path: str, **options: Any) -> None:
 @click.argument("folder", metavar="FOLDER", type=OUTPUT)
 @click.option("--by-label", is_flag=True, help="A subfolder for each first label.")
 @_idx
+@overwrite_option("the files of an earlier extraction in FOLDER")
 @json_option
 @verbosity_options
 def extract(rec_path: str, folder: str, **options: Any) -> None:
-    """Write REC's images as files into FOLDER, which must be new or empty, with a list of them, images.lst.
+    """Write REC's images as files into FOLDER, with a list of them, images.lst.
 
+    FOLDER must be new or empty; with --overwrite it may hold an earlier extraction, and nothing else.
     Packing that list with --pass-through gives the same dataset again.
 
     \b
@@ -152,7 +156,8 @@ def extract(rec_path: str, folder: str, **options: Any) -> None:
     """
     from ..tools.extract import extract as extract_images
 
-    with at_work(rec_path):
+    replaced = os.path.join(folder, "images.lst")
+    with at_work(rec_path), saying_what_becomes_of(replaced):
         report = extract_images(rec_path, folder, **options)
     show(report)
 
@@ -183,10 +188,13 @@ def index(rec_path: str, idx_path: Optional[str]) -> None:
 @click.command(short_help="Save the whole records of a damaged .rec.")
 @_rec
 @click.argument("output_path", metavar="OUTPUT", type=OUTPUT)
+@overwrite_option("OUTPUT")
 @json_option
 @verbosity_options
-def salvage(rec_path: str, output_path: str) -> int:
+def salvage(rec_path: str, output_path: str, overwrite: bool) -> int:
     """Save every record of the damaged REC that is still whole, into OUTPUT.rec with OUTPUT.idx. REC is not changed.
+
+    If OUTPUT is an existing folder, the dataset goes into it and is named after REC.
 
     The exit code is 1 if anything was lost.
 
@@ -194,9 +202,10 @@ def salvage(rec_path: str, output_path: str) -> int:
     Example:
       im2rec salvage damaged.rec saved
     """
+    from ..recordio.paths import DatasetPaths
     from ..tools.salvage import salvage as salvage_records
 
-    with at_work(rec_path):
-        report = salvage_records(rec_path, output_path)
+    with at_work(rec_path), saying_what_becomes_of(DatasetPaths.of_output(output_path, named_after=rec_path).rec):
+        report = salvage_records(rec_path, output_path, overwrite=overwrite)
     show(report, ok=not report.lost)
     return FAILED if report.lost else OK

@@ -11,12 +11,12 @@ Whoever writes the dataset holds a lock on it.
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import re
 import socket
 import stat
-import sys
 import threading
 import zlib
 from contextlib import suppress
@@ -26,9 +26,6 @@ from typing import Any, BinaryIO, Dict, List, Optional, Sequence, Set, Tuple
 from ..errors import OutputError
 from ..text import Argument, Text, printable
 from ..values import DamagedImage, Failure
-
-if sys.platform != "win32":
-    import fcntl
 
 _FORMAT = 2
 _KEPT_FIELDS = 5  # of a failure: all but its traceback
@@ -115,6 +112,8 @@ class Journal:
         The images up to there that are damaged inside and were stored, each with the number of entries before it.
     publishing : Publishing or None
         Where the dataset was whole already, and being put in place.
+    is_new : bool
+        Whether there was no such file when it was opened.
     odd : str or None
         What is wrong with a line whose checksum is right; that line and those behind it do not count.
     """
@@ -130,6 +129,7 @@ class Journal:
         self.failures: List[KeptFailure] = []
         self.damaged: List[Tuple[int, DamagedImage]] = []
         self.publishing: Optional[Publishing] = None
+        self.is_new = False
         self.odd: Optional[str] = None
         self._stream: Optional[BinaryIO] = None
         self._num_bytes = self._sum = 0  # of the lines that count
@@ -151,6 +151,7 @@ class Journal:
             self._held.add((os.getpid(), self._key))
         try:
             while True:
+                self.is_new = not os.path.lexists(self.path)
                 self._stream = open(self.path, "a+b", buffering=0, opener=open_own)  # noqa: SIM115  # closed by close()
                 self._lock()
                 with suppress(FileNotFoundError):  # whoever had it has finished, and removed it, meanwhile
@@ -164,8 +165,6 @@ class Journal:
 
     def _lock(self) -> None:
         assert self._stream is not None
-        if sys.platform == "win32":
-            return
         try:
             fcntl.lockf(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):

@@ -11,19 +11,22 @@ from typing import List, Sequence, Tuple, Union
 
 import numpy as np
 
-from ..errors import ArgumentTypeError, ArgumentValueError, OutputError, RecordFormatError
+from .. import arguments
+from ..errors import ArgumentTypeError, OutputError, RecordFormatError
+from ..recordio.paths import DatasetPaths
 from ..recordio.reader import RecordFile
+from ..text import Call, Text
 from ..values import PackReport
 from .writer import RecordWriter
 
 _Path = Union[str, os.PathLike]
 
 
-def concatenate(rec_paths: Sequence[_Path], output_path: _Path) -> PackReport:
+def concatenate(rec_paths: Sequence[_Path], output_path: _Path, *, overwrite: bool = False) -> PackReport:
     """Join datasets, one behind the other.
 
     Every input is read through first, with its .idx if it has one: what is damaged is not copied. What was read is what is
-    copied: if an input changes meanwhile, or another run publishes it anew, the error names it. The output appears only when it
+    copied: if an input changes meanwhile, or another run replaces it, the error names it. The output appears only when it
     is whole.
 
     Parameters
@@ -31,7 +34,9 @@ def concatenate(rec_paths: Sequence[_Path], output_path: _Path) -> PackReport:
     rec_paths : sequence of str or os.PathLike
         The .rec files, in the order in which they are joined; at least one.
     output_path : str or os.PathLike
-        ``out`` or ``out.rec`` gives ``out.rec`` and ``out.idx``. It may be one of the inputs.
+        ``out`` or ``out.rec`` gives ``out.rec`` and ``out.idx``.
+    overwrite : bool
+        Whether to replace a dataset that is there already, which may be one of the inputs.
 
     Returns
     -------
@@ -40,8 +45,10 @@ def concatenate(rec_paths: Sequence[_Path], output_path: _Path) -> PackReport:
 
     Raises
     ------
+    FileExistsError
+        If the output is there already, unless ``overwrite`` is given.
     OSError
-        If a file cannot be opened or read.
+        If a file cannot be opened or read, or the folder of the output does not exist.
     RecordFormatError
         If an input is damaged, or its .idx does not belong to it, or two records have the same index; it names both files then.
     OutputError
@@ -57,33 +64,31 @@ def concatenate(rec_paths: Sequence[_Path], output_path: _Path) -> PackReport:
     started = time.monotonic()
     if isinstance(rec_paths, (str, bytes, os.PathLike)) or not len(rec_paths):
         raise ArgumentTypeError("rec_paths", "must be a list of paths, at least one", rec_paths)
-    output = os.fspath(output_path)
-    if not output or os.path.isdir(output) or output.endswith(os.sep):
-        help = "give a prefix, such as 'all' for all.rec and all.idx"
-        raise ArgumentValueError("output_path", f"{output!r} names no file", help=help)
-    prefix = os.path.abspath(output[: -len(".rec")] if output.endswith(".rec") else output)
+    paths = DatasetPaths.of_output(output_path)
+    arguments.refuse_existing([paths.rec, paths.idx], overwrite)
     with ExitStack() as stack:
         files = [stack.enter_context(RecordFile(path)) for path in rec_paths]
         _refuse_repeated(files)
         offsets = [_check(each) for each in files]
-        with RecordWriter(prefix + ".rec", prefix + ".idx", through_mxnet=False) as writer:
-            if os.path.realpath(writer.rec_path) in [os.path.realpath(each.rec_path) for each in files]:
-                writer.table = None  # what the input lacks the output may lack
-            writer.check = lambda _rec, _idx: _refuse_changed(files)
-            for each, starts in zip(files, offsets):
-                try:
-                    writer.copy(os.dup(each.fileno()), 0, each.num_bytes, zip(each.keys.tolist(), starts))
-                except OutputError as error:
-                    _refuse_changed(files)
-                    raise OutputError(f"{error}, while {each.rec_path!r} was copied") from error
-    return PackReport(writer.rec_path, writer.idx_path, writer.num_records, writer.num_bytes, (), time.monotonic() - started)
+        writer = stack.enter_context(RecordWriter(paths))
+        for each, starts in zip(files, offsets):
+            try:
+                writer.copy(each.fileno(), 0, each.num_bytes, zip(each.keys.tolist(), starts))
+            except OutputError as error:
+                _refuse_changed(files)
+                raise OutputError(f"{error}, while {each.rec_path!r} was copied") from error
+        writer.finish()
+        _refuse_changed(files)
+        is_an_input = os.path.realpath(paths.rec) in [os.path.realpath(each.rec_path) for each in files]
+        writer.publish(None if is_an_input else "")  # what the input lacks the output may lack
+    return PackReport(paths.rec, paths.idx, writer.num_records, writer.num_bytes, (), time.monotonic() - started)
 
 
 def _refuse_changed(files: Sequence[RecordFile]) -> None:
     for each in files:
         if each.has_changed():
             what = f"{each.rec_path!r} was changed, or replaced by another file, while it was copied"
-            raise OutputError(f"{what}; nothing was written, call concatenate() again")
+            raise OutputError(Text(what, "; nothing was written. Run ", Call("concatenate"), " again"))
 
 
 def _check(records: RecordFile) -> List[int]:

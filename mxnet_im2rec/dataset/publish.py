@@ -13,15 +13,9 @@ from contextlib import suppress
 from typing import List, Optional, Tuple
 
 from ..errors import OutputError
+from ..recordio.paths import DatasetPaths
+from ..text import Argument, Text
 from .journal import Journal, Publishing
-
-FAILED_RUN = ".failed-run.failures.tsv"  # the end of the name of the table of a run that has made no dataset
-
-
-def table_paths(rec_path: str) -> Tuple[str, str]:
-    """Where the table of a dataset's failures is, and that of a run which has failed."""
-    prefix = os.path.splitext(rec_path)[0]
-    return prefix + ".failures.tsv", prefix + FAILED_RUN
 
 
 class Publication:
@@ -29,22 +23,15 @@ class Publication:
 
     Parameters
     ----------
-    rec_path, idx_path : str
+    paths : DatasetPaths
         The files to appear.
     journal : Journal
         Of this output, open while anything here is done.
-
-    Attributes
-    ----------
-    table : str or None
-        The table, as text; empty where there is none, None to leave what is in its place.
     """
 
-    def __init__(self, rec_path: str, idx_path: str, journal: Journal) -> None:
-        self.table: Optional[str] = ""
-        self._rec_path, self._idx_path = rec_path, idx_path
-        self._table_path, self._failed_run_path = table_paths(rec_path)
-        self._partial_table = self._table_path + ".partial"
+    def __init__(self, paths: DatasetPaths, journal: Journal) -> None:
+        self._paths = paths
+        self._partial_table = paths.failures + ".partial"
         self._token = uuid.uuid4().hex[:12]
         self._journal = journal
 
@@ -54,58 +41,63 @@ class Publication:
         So wherever there is a .rec its table is there as well. The .idx goes first and comes last: a .rec without one is refused
         by every reader, while one with a wrong .idx makes MXNet crash.
         """
-        return [(self._partial_table, self._table_path), (partial_rec, self._rec_path), (partial_idx, self._idx_path)]
+        paths = self._paths
+        return [(self._partial_table, paths.failures), (partial_rec, paths.rec), (partial_idx, paths.idx)]
 
     def check_names(self) -> None:
         """OutputError if a folder has one of the names, OSError if one that will be needed is too long."""
-        for path in (self._rec_path, self._idx_path, self._table_path):
+        for path in (self._paths.rec, self._paths.idx, self._paths.failures):
             if os.path.isdir(path) and not os.path.islink(path):
-                raise OutputError(f"{path!r} is a folder; move it away, or give another output_path")
+                raise OutputError(Text(f"{path!r} is a folder; move it away, or give another ", Argument("output_path")))
             _inode(_backup(path, self._token))
 
-    def publish(self, partial_rec: str, partial_idx: str) -> None:
-        """Put all files in place, or leave all old ones there."""
+    def publish(self, partial_rec: str, partial_idx: str, table: Optional[str]) -> None:
+        """Put all files in place, or leave all old ones there.
+
+        The table is text; empty where there is none, None to leave the table that is there.
+        """
         token = self._token
         moves = self._moves(partial_rec, partial_idx)
         try:
             self.check_names()
-            self._write_table()
+            self._write_table(table)
             self._journal.mark_publishing(Publishing(token, tuple(_inode(partial) for partial, _ in moves)))
             for _, path in reversed(moves):
-                if os.path.lexists(path) and not (path == self._table_path and self.table is None):
+                if os.path.lexists(path) and not (path == self._paths.failures and table is None):
                     os.rename(path, _backup(path, token))
             for partial, path in moves:
                 if os.path.lexists(partial):
                     os.rename(partial, path)
-            fsync_folder(self._rec_path)
+            fsync_folder(self._paths.rec)
         except BaseException as error:
             self.undo(partial_rec, partial_idx, always=True)
             if isinstance(error, OSError):
-                raise OutputError(f"cannot put {self._rec_path!r} in place: {error}") from error
+                raise OutputError(f"cannot put {self._paths.rec!r} in place: {error}") from error
             raise
         self._remove_backups(token)
         with suppress(OSError):  # there is none, or it cannot be removed: the dataset is in place all the same
-            os.unlink(self._failed_run_path)
+            os.unlink(self._paths.failed_run_failures)
 
-    def _write_table(self) -> None:
+    def _write_table(self, table: Optional[str]) -> None:
         self.remove_partial()
-        if self.table:
+        if table:
             with open(self._partial_table, "x", encoding="utf-8", newline="\n") as stream:
-                stream.write(self.table)
+                stream.write(table)
                 stream.flush()
                 os.fsync(stream.fileno())
 
-    def undo(self, partial_rec: str, partial_idx: str, always: bool) -> None:
+    def undo(self, partial_rec: str, partial_idx: str, always: bool) -> bool:
         """Make it as it was before the first file was put in place; also after a crash in the midst of it.
 
-        Not ``always`` is for a crash: where all was in place already it stays.
+        Not ``always`` is for a crash: where all was in place already it stays. Gives whether it has stayed.
         """
         publishing = self._journal.publishing
         if publishing is None:
-            return
+            return False
         moves = self._moves(partial_rec, partial_idx)
         ours = [(move, inode) for move, inode in zip(moves, publishing.inodes) if inode is not None]
-        if always or not all(_inode(path) == inode for (_, path), inode in ours):
+        stays = not always and all(_inode(path) == inode for (_, path), inode in ours)
+        if not stays:
             for (partial, path), inode in reversed(ours):
                 if _inode(path) == inode:
                     os.rename(path, partial)
@@ -116,9 +108,10 @@ class Publication:
             self._remove_backups(publishing.token)
         with suppress(OSError):  # a full disk; it is undone all the same, and can be once more
             self._journal.mark_publishing(None)
+        return stays
 
     def _remove_backups(self, token: str) -> None:
-        for path in (self._idx_path, self._rec_path, self._table_path):
+        for path in (self._paths.idx, self._paths.rec, self._paths.failures):
             with suppress(OSError):  # there was none
                 os.unlink(_backup(path, token))
 
@@ -143,9 +136,8 @@ def _inode(path: str) -> Optional[int]:
 
 def fsync_folder(path: str) -> None:
     """Have the names in a file's folder on the disk."""
-    if os.name != "nt":  # Windows cannot open a folder, and needs no sync of one
-        with suppress(OSError):  # some network file systems have none
-            fsync_path(os.path.dirname(path) or ".")
+    with suppress(OSError):  # some network file systems have none
+        fsync_path(os.path.dirname(path) or ".")
 
 
 def fsync_path(path: str) -> None:

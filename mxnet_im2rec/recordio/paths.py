@@ -28,7 +28,7 @@ class DatasetPaths:
     rec: str
 
     @classmethod
-    def of_output(cls, output_path: Union[str, os.PathLike], named_after: Optional[str] = None) -> DatasetPaths:
+    def of_output(cls, output_path: Union[str, bytes, os.PathLike], named_after: Optional[str] = None) -> DatasetPaths:
         """The dataset that a function writes.
 
         ``out`` and ``out.rec`` both give ``out.rec``. A folder, or a path that ends in a separator, receives files that are
@@ -36,7 +36,7 @@ class DatasetPaths:
 
         Parameters
         ----------
-        output_path : str or os.PathLike
+        output_path : str, bytes or os.PathLike
             What the caller gave.
         named_after : str, optional
             The path of the input.
@@ -50,9 +50,9 @@ class DatasetPaths:
         IsADirectoryError
             If there is a folder where a file of the dataset would be.
         """
-        path = os.fspath(output_path) if isinstance(output_path, (str, os.PathLike)) else None
-        if not isinstance(path, str):
-            raise ArgumentTypeError("output_path", "must be a str or a PathLike of str", output_path)
+        if not isinstance(output_path, (str, bytes, os.PathLike)):
+            raise ArgumentTypeError("output_path", "must be a path", output_path)
+        path = os.fsdecode(output_path)
         if not path:
             raise ArgumentValueError("output_path", "is empty", help="give a prefix, such as 'out' for out.rec and out.idx")
         if os.path.isdir(path) or path.endswith(tuple(filter(None, (os.sep, os.altsep)))):

@@ -86,11 +86,12 @@ def build_index(rec_path: _Path, idx_path: Optional[_Path] = None) -> str:
 @contextmanager
 def _locked(rec_path: str) -> Iterator[None]:
     """Keep runs from writing a .rec and its .idx meanwhile; what an interrupted one has left stays."""
-    journal = Journal(rec_path + ".journal.partial")
+    journal = Journal(DatasetPaths.of_rec(rec_path).journal)
     journal.open()
     try:
         yield
     finally:
-        if not os.path.getsize(journal.path):  # it was made here
-            journal.remove()
+        with suppress(FileNotFoundError):  # another program has removed it
+            if not os.path.getsize(journal.path):  # it was made here
+                journal.remove()
         journal.close()

@@ -6,15 +6,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Dict, List, Optional, TextIO, Tuple, Union
 
 import numpy as np
 
+from .. import arguments
 from ..images.formats import sniff
 from ..recordio.reader import RecordFile
 from ..recordio.record import Record
-from ..text import count
+from ..text import Argument, Text, count
 
 _Path = Union[str, os.PathLike]
 
@@ -55,7 +58,9 @@ class ExtractReport:
         return f"{text}; {skipped} none" if self.skipped else text
 
 
-def extract(rec_path: _Path, folder: _Path, *, idx_path: Optional[_Path] = None, by_label: bool = False) -> ExtractReport:
+def extract(
+    rec_path: _Path, folder: _Path, *, idx_path: Optional[_Path] = None, by_label: bool = False, overwrite: bool = False
+) -> ExtractReport:
     """Write the images of a .rec as files, with a list of them.
 
     Packing that list with ``pass_through=True`` gives the same .rec, as long as every record holds an image in a format that may
@@ -72,6 +77,8 @@ def extract(rec_path: _Path, folder: _Path, *, idx_path: Optional[_Path] = None,
         The .idx; by default the one beside the .rec, if there is one.
     by_label : bool
         Put the images into a subfolder for each first label.
+    overwrite : bool
+        Whether to replace the files of an earlier extraction. A folder that holds any other file is never replaced.
 
     Returns
     -------
@@ -80,7 +87,7 @@ def extract(rec_path: _Path, folder: _Path, *, idx_path: Optional[_Path] = None,
     Raises
     ------
     FileExistsError
-        If the folder is not empty, or is a file.
+        If the folder is a file, or is not empty, unless ``overwrite`` is given and it holds an earlier extraction alone.
     RecordFormatError
         If the .rec or the .idx is damaged.
 
@@ -93,7 +100,16 @@ def extract(rec_path: _Path, folder: _Path, *, idx_path: Optional[_Path] = None,
     if os.path.exists(folder) and not os.path.isdir(folder):
         raise FileExistsError(f"{folder!r} is a file; give a folder, which need not be there yet")
     if os.path.isdir(folder) and os.listdir(folder):
-        raise FileExistsError(f"the folder {folder!r} is not empty; give a new one")
+        _refuse_other_files(folder, overwrite)
+        previous = f"{folder}.{uuid.uuid4().hex}.previous"
+        os.rename(folder, previous)
+        try:
+            report = extract(rec_path, folder, idx_path=idx_path, by_label=by_label)
+        except BaseException:
+            os.rename(previous, folder)
+            raise
+        shutil.rmtree(previous)
+        return report
     list_path = os.path.join(folder, "images.lst")
     partial = list_path + ".partial"
     with RecordFile(rec_path, idx_path) as records:
@@ -109,6 +125,22 @@ def extract(rec_path: _Path, folder: _Path, *, idx_path: Optional[_Path] = None,
                 os.rmdir(folder)
             raise
     return ExtractReport(folder, list_path, num_images, tuple(skipped))
+
+
+def _refuse_other_files(folder: str, overwrite: bool) -> None:
+    """FileExistsError unless the folder may be replaced, and holds nothing but what an earlier extraction has written."""
+    if not arguments.flag("overwrite", overwrite):
+        advice = Text("; give a new one, or ", Argument("overwrite", True), " to replace an earlier extraction")
+        raise FileExistsError(Text(f"the folder {folder!r} is not empty", advice))
+    names = {"images.lst"}
+    with suppress(FileNotFoundError), open(os.path.join(folder, "images.lst"), encoding="utf-8", errors="replace") as lines:
+        names |= {line.rstrip("\n").rpartition("\t")[2] for line in lines}
+    for path, _, files in os.walk(folder):
+        for name in files:
+            found = os.path.relpath(os.path.join(path, name), folder)
+            if found not in names:
+                what = f"{os.path.join(path, name)!r} is in the folder, and no earlier extraction has written it"
+                raise FileExistsError(f"{what}; move it away, or give another folder")
 
 
 def _empty(folder: str) -> None:

@@ -8,12 +8,14 @@ import os
 from dataclasses import dataclass
 from typing import Iterator, List, Tuple, Union
 
+from .. import arguments
 from ..dataset.writer import RecordWriter
-from ..errors import EmptyDatasetError, ImageError, RecordFormatError
+from ..errors import ArgumentValueError, EmptyDatasetError, ImageError, RecordFormatError
 from ..images.checks import check_whole
 from ..images.formats import sniff
 from ..recordio.frames import MAGIC_BYTES, find_magic, find_record, read_frames, read_record
 from ..recordio.header import unpack_header
+from ..recordio.paths import DatasetPaths
 from ..storage.filebuffer import FileBuffer, UnreadableError
 from ..text import count
 from ..values import format_bytes
@@ -70,7 +72,7 @@ class SalvageReport:
         return "\n".join(lines)
 
 
-def salvage(rec_path: _Path, output_path: _Path) -> SalvageReport:
+def salvage(rec_path: _Path, output_path: _Path, *, overwrite: bool = False) -> SalvageReport:
     """Save every record of a damaged .rec that is still whole into a new dataset.
 
     A record is whole if its frame is, if no other frame begins within it, and if another frame or the end of the file follows.
@@ -82,7 +84,9 @@ def salvage(rec_path: _Path, output_path: _Path) -> SalvageReport:
     rec_path : str or os.PathLike
         The damaged .rec; it is not changed.
     output_path : str or os.PathLike
-        ``out`` or ``out.rec`` gives ``out.rec`` and ``out.idx``.
+        ``out`` or ``out.rec`` gives ``out.rec`` and ``out.idx``; a folder receives files named after the damaged .rec.
+    overwrite : bool
+        Whether to replace a dataset that is there already.
 
     Returns
     -------
@@ -94,6 +98,10 @@ def salvage(rec_path: _Path, output_path: _Path) -> SalvageReport:
         If not one record is whole.
     OutputError
         If the output cannot be written.
+    FileExistsError
+        If the output is there already, unless ``overwrite`` is given.
+    OSError
+        If the folder of the output does not exist, or the damaged .rec cannot be opened.
     ValueError
         If the output is the input.
 
@@ -102,18 +110,19 @@ def salvage(rec_path: _Path, output_path: _Path) -> SalvageReport:
     >>> print(salvage('damaged.rec', 'saved'))  # doctest: +SKIP
     """
     rec_path = os.path.abspath(os.fsdecode(rec_path))
-    prefix = _prefix_of(os.path.abspath(os.fsdecode(output_path)))
-    if os.path.exists(prefix + ".rec") and os.path.samefile(rec_path, prefix + ".rec"):
-        raise ValueError(f"the output {prefix + '.rec'!r} is the damaged file itself; give another one")
+    paths = DatasetPaths.of_output(output_path, named_after=rec_path)
+    if os.path.exists(paths.rec) and os.path.samefile(rec_path, paths.rec):
+        raise ArgumentValueError("output_path", f"{paths.rec!r} is the damaged file itself", help="give another one")
+    arguments.refuse_existing([paths.rec, paths.idx], overwrite)
     lost: List[LostRange] = []
-    with FileBuffer(rec_path) as buffer:
-        writer = RecordWriter(prefix + ".rec", prefix + ".idx", through_mxnet=False)
-        with writer:
-            for index, payload in _whole_records(buffer, rec_path, lost):
-                writer.write(index, bytes(payload))
-            if not writer.num_records:
-                raise EmptyDatasetError(f"not one record of {rec_path!r} is whole; nothing was written")
-    return SalvageReport(writer.rec_path, writer.idx_path, writer.num_records, writer.num_bytes, tuple(lost))
+    with FileBuffer(rec_path) as buffer, RecordWriter(paths) as writer:
+        for index, payload in _whole_records(buffer, rec_path, lost):
+            writer.write(index, bytes(payload))
+        if not writer.num_records:
+            raise EmptyDatasetError(f"not one record of {rec_path!r} is whole; nothing was written")
+        writer.finish()
+        writer.publish()
+    return SalvageReport(paths.rec, paths.idx, writer.num_records, writer.num_bytes, tuple(lost))
 
 
 def _whole_records(buffer: FileBuffer, path: str, lost: List[LostRange]) -> Iterator[Tuple[int, Union[bytes, memoryview]]]:
@@ -174,7 +183,3 @@ def _add_lost(lost: List[LostRange], start: int, end: int, reason: str, is_new: 
         lost[-1] = LostRange(lost[-1].start, end, lost[-1].reason)
     else:
         lost.append(LostRange(start, end, reason))
-
-
-def _prefix_of(path: str) -> str:
-    return path[: -len(".rec")] if path.endswith(".rec") else path

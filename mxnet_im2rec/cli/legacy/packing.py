@@ -14,8 +14,10 @@ from ...dataset.writer import RecordWriter
 from ...engine.ordered import ordered_map
 from ...errors import EmptyDatasetError, WorkerDiedError
 from ...lists.lst_file import LstFile
-from ...packing.pack import open_pool
+from ...packing.settings import PackSettings
+from ...packing.workers import BYTES_IN_FLIGHT, CHUNK_ENTRIES, open_pool
 from ...progress import open_progress
+from ...recordio.paths import DatasetPaths
 from ...text import count, message_of
 from ...values import Failure, ListEntry
 from ..errors import WrongCall
@@ -24,8 +26,8 @@ from .entries import Remarks, read_list
 from .output import print_as_it_is, warn, worded
 from .work import Doubtful, Work
 
-_CHUNK_ENTRIES, _ENTRIES_IN_FLIGHT, _BYTES_IN_FLIGHT = 8, 4096, 256 << 20  # as im2rec() has them
-_TIMEOUT = 300.0  # seconds on one image, as im2rec() has it
+_ENTRIES_IN_FLIGHT = PackSettings.batch_size
+_TIMEOUT = PackSettings.timeout
 _NAMES_SHOWN = 5
 _OF_LIST_OPTION = re.compile(r"(_[0-9]+)?(_train|_val|_test)?\.lst")  # what --list puts behind the prefix
 
@@ -74,8 +76,7 @@ def _find_lists(prefix: str) -> List[str]:
 
 def _pack(list_path: str, work: Work, args: argparse.Namespace) -> bool:
     """Pack one list, and say what came of it; whether all is well."""
-    base = os.path.splitext(list_path)[0]
-    rec_path, idx_path = f"{base}.rec", f"{base}.idx"
+    rec_path = os.path.splitext(list_path)[0] + ".rec"
     remarks = Remarks(list_path)
     num_done = num_failed = 0
 
@@ -93,7 +94,7 @@ def _pack(list_path: str, work: Work, args: argparse.Namespace) -> bool:
 
         try:
             entries = read_list(list_path, args.pack_label, remarks)
-            num_records = _pack_list(entries, work, rec_path, idx_path, args.num_thread, take_down)
+            num_records = _pack_list(entries, work, DatasetPaths(rec_path), args.num_thread, take_down)
         except EmptyDatasetError:
             failed = count(num_failed, "entry", "entries")
             warn(f"{list_path}: all {failed} failed; {rec_path} was not written" + work.advice())
@@ -114,8 +115,7 @@ def _pack(list_path: str, work: Work, args: argparse.Namespace) -> bool:
 def _pack_list(
     entries: Iterable[Union[ListEntry, Failure]],
     work: Work,
-    rec_path: str,
-    idx_path: str,
+    paths: DatasetPaths,
     num_thread: int,
     take_down: Callable[[Union[ListEntry, Failure], Union[bytes, Failure]], None],
 ) -> int:
@@ -125,8 +125,8 @@ def _pack_list(
     """
     num_records = num_failures = 0
     pool = open_pool(work, num_thread if num_thread > 1 else 0, None, _TIMEOUT)
-    with pool, RecordWriter(rec_path, idx_path, through_mxnet=False) as writer:
-        results = ordered_map(pool, entries, chunk_size=_CHUNK_ENTRIES, max_items=_ENTRIES_IN_FLIGHT, max_bytes=_BYTES_IN_FLIGHT)
+    with pool, RecordWriter(paths) as writer:
+        results = ordered_map(pool, entries, chunk_size=CHUNK_ENTRIES, max_items=_ENTRIES_IN_FLIGHT, max_bytes=BYTES_IN_FLIGHT)
         for entry, result in results:
             if isinstance(result, Failure):
                 num_failures += 1
@@ -136,4 +136,6 @@ def _pack_list(
             take_down(entry, result)
         if num_failures and not num_records:
             raise EmptyDatasetError("every entry failed")
+        writer.finish()
+        writer.publish()
     return num_records

@@ -1,0 +1,123 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""The loop of a run: entries go through the pool to the writer; failures are counted; now and then all is secured.
+
+Knows neither where the entries come from nor what becomes of the files at the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import Any, Iterator, List, Tuple, Union
+
+from ..dataset.journal import KeptFailure
+from ..dataset.writer import RecordWriter
+from ..engine.ordered import ordered_map
+from ..errors import ErrorLimitExceeded
+from ..progress import Tell
+from ..transforms.pipeline import DamagedBytes
+from ..values import DamagedImage, Entries, Failure, ListEntry
+from .settings import PackSettings
+from .worker import Worker
+from .workers import BYTES_IN_FLIGHT, CHUNK_ENTRIES
+
+_log = logging.getLogger("mxnet_im2rec")
+
+
+class ListDigest:
+    """A digest of the entries of a list, as many of them as were added."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.blake2b(digest_size=16)
+
+    def add(self, entry: Union[ListEntry, Failure]) -> None:
+        if isinstance(entry, Failure):
+            text = f"{entry.line}\t{entry.index}\t{entry.path}\t{entry.reason}\n"
+        else:
+            text = f"{entry.index}\t{entry.labels}\t{entry.path}\n"
+        self._hash.update(text.encode("utf-8", "surrogatepass"))
+
+    def __str__(self) -> str:
+        return self._hash.hexdigest()
+
+
+class Run:
+    """How far a run has come, and the work on the entries that are left.
+
+    Parameters
+    ----------
+    pool : SerialPool, ThreadPool or ProcessPool
+        Makes records of entries.
+    worker : Worker
+        Whose work that is.
+    settings : PackSettings
+        Of the run.
+
+    Attributes
+    ----------
+    failures : list of Failure
+        The entries that failed, in the order of the list.
+    num_entries : int
+        How many entries are done.
+    digest : ListDigest
+        Of these entries.
+    """
+
+    def __init__(self, pool: Any, worker: Worker, settings: PackSettings) -> None:
+        self._pool, self._worker = pool, worker
+        self._error_limit = settings.error_limit
+        self.failures: List[Failure] = []
+        self.places_of_damaged: List[Tuple[int, DamagedImage]] = []  # each with the number of entries before it
+        self.num_entries = 0
+        self.digest = ListDigest()
+        # What is lost by a crash is what is not secured yet and what is in flight.
+        self._checkpoint_entries = -(-settings.batch_size // 2)
+        self._in_flight = max(1, settings.batch_size - self._checkpoint_entries)
+
+    def pack(self, writer: RecordWriter, entries: Entries, show_progress: Tell) -> None:
+        """Write the records, secure them now and then, and collect the failures, up to the limit."""
+        not_secured: List[KeptFailure] = []
+        next_checkpoint = self.num_entries + self._checkpoint_entries
+        for entry, result in self.map(entries):
+            if isinstance(result, Failure):
+                not_secured.append(KeptFailure(self.num_entries, writer.num_records, result))
+                self.fail(result)
+            else:
+                writer.write(entry.index, self.look_at(result, entry, self.num_entries))
+            self.take(entry)
+            if self.num_entries == next_checkpoint:
+                writer.checkpoint(self.num_entries, str(self.digest), not_secured, self.places_of_damaged)
+                not_secured = []
+                next_checkpoint += self._checkpoint_entries
+            show_progress(self.num_entries, len(self.failures))
+
+    def map(self, entries: Iterator[Any]) -> Iterator[Tuple[Any, Any]]:
+        """Each entry with its record, or with a Failure, in order."""
+        return ordered_map(self._pool, entries, chunk_size=CHUNK_ENTRIES, max_items=self._in_flight, max_bytes=BYTES_IN_FLIGHT)
+
+    def take(self, entry: Union[ListEntry, Failure]) -> None:
+        """Count an entry as done."""
+        self.num_entries += 1
+        self.digest.add(entry)
+
+    def look_at(self, record: bytes, entry: ListEntry, num_before: int) -> bytes:
+        """The record; if its image is damaged, take note of that."""
+        if isinstance(record, DamagedBytes):
+            image = DamagedImage(entry.line, entry.index, entry.path, record.damage)
+            self.places_of_damaged.append((num_before, image))
+            _log.warning("damaged inside, and stored all the same: %s", image)
+        return record
+
+    @property
+    def damaged(self) -> Tuple[DamagedImage, ...]:
+        """The images that are damaged inside, in the order of the list."""
+        return tuple(image for _, image in sorted(self.places_of_damaged, key=lambda each: each[0]))
+
+    def fail(self, failure: Failure) -> None:
+        """Count a failure; ErrorLimitExceeded if it is one too many."""
+        self.failures.append(failure)
+        _log.warning("failed: %s", failure)
+        if self._error_limit is not None and len(self.failures) > self._error_limit:
+            made, error = self._worker.pipeline.last_error or (None, None)
+            raise ErrorLimitExceeded(self.failures, self._error_limit) from (error if made is failure else None)

@@ -1,0 +1,152 @@
+# Copyright 2026 the mxnet_im2rec authors
+# SPDX-License-Identifier: Apache-2.0
+"""Streams of records: the plain one, and a small adapter to MXNet's MXIndexedRecordIO. Both write the same bytes.
+
+A stream appends records to a .rec that is open, and has the .idx open as text for its owner to write to. It knows nothing of
+headers, of images, or of what becomes of the files. Every error of writing is an OSError.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import contextmanager
+from typing import Any, BinaryIO, Iterator, TextIO
+
+from ..mxnet_compat import explain, flush_c_streams, import_mxnet
+from .frames import frame, framed_size
+
+_PIECES_AT_ONCE = 1024  # what writev takes (IOV_MAX, limits.h)
+_COPY_BYTES, _READ_BYTES = 1 << 30, 8 << 20  # at once, of records that are copied
+_NO_POSITION = 2**64 - 1  # what the -1 of ftell is to MXNet
+_CANNOT_IN_KERNEL = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF, errno.EPERM)
+
+
+class RecordStream:
+    """Writes what MXIndexedRecordIO writes, byte for byte.
+
+    It can also go on with files that are there, and copy records from another file as they are.
+
+    Parameters
+    ----------
+    rec : binary file, unbuffered
+        The .rec. The stream goes on at its end.
+    idx : text file
+        The .idx.
+    """
+
+    def __init__(self, rec: BinaryIO, idx: TextIO) -> None:
+        self._rec: Any = rec
+        self.idx = idx
+        self._position = self._rec.seek(0, os.SEEK_END)
+
+    def tell(self) -> int:
+        """The position in the .rec; -1 where the system cannot say it."""
+        return self._rec.tell()
+
+    def write(self, record: bytes) -> int:
+        """Append a record; gives how many bytes it takes."""
+        pieces = frame(record)
+        size = sum(map(len, pieces))
+        if os.writev(self._rec.fileno(), pieces[:_PIECES_AT_ONCE]) != size:
+            self._rec.truncate(self._position)  # a disk that is almost full, or very many pieces: piece by piece, to the error
+            self._rec.seek(self._position)
+            self._write_all(b"".join(pieces))
+        self._position += size
+        return size
+
+    def _write_all(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[self._rec.write(view) :]
+
+    def copy(self, source: int, start: int, end: int) -> None:
+        """Append a range of a file, by its descriptor, inside the kernel where that can be done."""
+        while start < end:
+            size = min(end - start, _COPY_BYTES)
+            copied = _copy_in_kernel(source, self._rec.fileno(), start, size)
+            if not copied:
+                data = os.pread(source, min(size, _READ_BYTES), start)
+                if not data:
+                    raise OSError(f"a file that records are copied from has become shorter: it ends at byte {start:,}")
+                self._write_all(data)
+                copied = len(data)
+            start += copied
+            self._position += copied
+
+    def flush(self) -> None:
+        """Hand everything to the system."""
+        self.idx.flush()
+
+    def close(self) -> None:
+        """Close both files."""
+        try:
+            self._rec.close()
+        finally:
+            self.idx.close()
+
+
+def _copy_in_kernel(source: int, target: int, start: int, size: int) -> int:
+    """How many bytes were copied to the position of the target; 0 where the kernel or the file systems cannot."""
+    if not hasattr(os, "copy_file_range"):
+        return 0
+    try:
+        return os.copy_file_range(source, target, size, start)
+    except OSError as error:
+        if error.errno in _CANNOT_IN_KERNEL:
+            return 0
+        raise
+
+
+class MXNetRecordStream:
+    """Writes through MXNet's own MXIndexedRecordIO. For new files only, since MXNet cannot append.
+
+    Parameters
+    ----------
+    rec, idx : open files
+        Both new. They are closed: MXNet opens names only, and opens the same files again.
+    """
+
+    def __init__(self, rec: BinaryIO, idx: TextIO) -> None:
+        recordio: Any = import_mxnet().recordio
+        with rec, idx, _mxnet_errors_as_oserror():
+            self._mxnet = recordio.MXIndexedRecordIO(_name_of(idx), _name_of(rec), "w")
+        self.idx: TextIO = self._mxnet.fidx
+
+    def tell(self) -> int:
+        with _mxnet_errors_as_oserror():
+            position = self._mxnet.tell()
+        return -1 if position == _NO_POSITION else position
+
+    def write(self, record: bytes) -> int:
+        with _mxnet_errors_as_oserror():
+            self._mxnet.write(record)  # not write_idx(), which keeps every key and offset in memory
+        return framed_size(record)
+
+    def copy(self, source: int, start: int, end: int) -> None:
+        raise NotImplementedError("MXNet cannot copy records; use a RecordStream")
+
+    def flush(self) -> None:
+        flush_c_streams()  # where MXNet has its records until then
+        self.idx.flush()
+
+    def close(self) -> None:
+        try:
+            with _mxnet_errors_as_oserror():
+                self._mxnet.close()
+        finally:
+            self.idx.close()  # which MXNet closes only if closing the .rec went well
+
+
+@contextmanager
+def _mxnet_errors_as_oserror() -> Iterator[None]:
+    try:
+        yield
+    except import_mxnet().MXNetError as error:
+        raise OSError(explain(error)) from error
+
+
+def _name_of(stream: Any) -> str:
+    """A name of an open file that no one can put another file under, where the system has such names."""
+    name = f"/proc/self/fd/{stream.fileno()}"
+    return name if os.path.exists(name) else stream.name
