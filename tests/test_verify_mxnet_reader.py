@@ -21,7 +21,6 @@ from test_verify import only_problem, png, problems, small, write
 
 from mxnet_im2rec import ListEntry, OutputError, VerifyError, im2rec, verify
 from mxnet_im2rec.dataset.writer import RecordWriter
-from mxnet_im2rec.packing import pack
 from mxnet_im2rec.verification import mxnet_reader
 from mxnet_im2rec.verification import verify as verification
 
@@ -273,9 +272,9 @@ def corrupt_id2(record):
 def test_what_does_not_verify_is_not_published(monkeypatch, photos, tmp_path, corrupt):
     im2rec(photos / "images.lst", tmp_path / "out", num_workers=0, transformations=transforms.Resize(30))
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    write_idx = pack.RecordWriter.write
+    write_idx = RecordWriter.write
     monkeypatch.setattr(
-        pack.RecordWriter,
+        RecordWriter,
         "write",
         lambda self, index, record: write_idx(self, index, corrupt(record) if index == 7 else record),
     )
