@@ -339,10 +339,8 @@ def test_build_index_of_a_rec_that_changes_meanwhile(tmp_path, monkeypatch):
         idx = (tmp_path / "a.idx").read_bytes()
         with monkeypatch.context() as patch:
             interfere(patch, index_builder, "scan", change)
-            with pytest.raises(
-                OutputError,
-                match=r"a\.rec' was changed, or replaced .*a\.idx' is as it was\. Run mxnet_im2rec\.build_index\(.*\) again",
-            ):
+            words = r"a\.rec' was changed, or replaced .*a\.idx' is as it was\. Run mxnet_im2rec\.build_index\(.*\) again"
+            with pytest.raises(OutputError, match=words):
                 build_index(tmp_path / "a.rec")
         assert (tmp_path / "a.idx").read_bytes() == idx
         assert not list(tmp_path.glob("*.partial"))
