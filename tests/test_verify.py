@@ -321,6 +321,8 @@ def test_an_empty_rec_is_a_problem(tmp_path):
         (lambda lines: [*lines, "\n"], "line 4: expected a key, a tab and an offset, found a blank line"),
         (lambda lines: [lines[0], "\n", *lines[1:]], "line 2: expected a key, a tab and an offset, found a blank line"),
         (lambda lines: [*lines[:2], "2\n"], "line 3: expected a key, a tab and an offset"),
+        (lambda lines: [*lines[:2], lines[2].replace("\t", " ")], "line 3: expected a key, a tab and an offset"),
+        (lambda lines: [*lines[:2], lines[2].replace("\t", "\t\t")], "line 3: expected a key, a tab and an offset"),
         (lambda lines: [*lines[:2], "2\t99999999\n"], "the .rec is shorter than the .idx says"),
         (lambda lines: [*lines[:2], "2\t4\n"], "line 3: no whole record begins at its offset 4"),
         (lambda lines: [*lines[:2], "99999999999999999999\t0\n"], "line 3: expected a key"),

@@ -32,12 +32,7 @@ _FRAMES_DECODED = frozenset([0xC0, 0xC1, 0xC2, 0xC9, 0xCA])  # all but lossless 
 class _Segment(NamedTuple):
     marker: int
     start: int  # behind the marker, where the length stands
-    length: int  # as the file says; 0 for a marker without one
-    follows: bool  # whether it begins where the segment before it ends
-
-    @property
-    def end(self) -> int:
-        return self.start if self.marker in _WITHOUT_LENGTH else self.start + max(self.length, 2)
+    end: int  # by the length; it may be behind the end of the data
 
 
 def _segments(data: Buffer) -> Iterator[_Segment]:
@@ -48,10 +43,9 @@ def _segments(data: Buffer) -> Iterator[_Segment]:
         if match is None:
             return
         marker, start = data[match.end() - 1], match.end()
-        length = 0 if marker in _WITHOUT_LENGTH else int.from_bytes(data[start : start + 2], "big")
-        segment = _Segment(marker, start, length, match.start() == position)
-        yield segment
-        position = segment.end
+        length = 0 if marker in _WITHOUT_LENGTH else max(int.from_bytes(data[start : start + 2], "big"), 2)
+        position = start + length
+        yield _Segment(marker, start, position)
 
 
 def _is_exif(data: Buffer, segment: _Segment) -> bool:
@@ -111,8 +105,7 @@ class Head(NamedTuple):
     orientation : int
         1 to 8.
     scan : int or None
-        Where the data of the first scan begins. None if that is beyond these bytes, or if the segments do not follow each other
-        directly: then only a look at the whole file can say whether it is whole.
+        Where the data of the first scan begins; None if that is beyond these bytes.
     """
 
     orientation: int
@@ -120,10 +113,10 @@ class Head(NamedTuple):
 
 
 def read_head(data: Buffer) -> Head:
-    """Read the segments before the first scan, as far as they follow each other directly."""
+    """Read the segments before the first scan."""
     orientation = None
     for segment in _segments(data):
-        if not segment.follows or segment.length < 2 or segment.start + 2 > len(data):
+        if segment.marker == _EOI:
             break
         if orientation is None and _is_exif(data, segment):
             orientation = tiff.orientation_of(data[segment.start + 2 + len(_EXIF) : segment.end])
