@@ -74,8 +74,9 @@ def test_a_bad_page_costs_no_other(tmp_path, damage_disk):
 def test_any_slices_give_the_bytes_of_the_file(tmp_path, size):
     rec, _ = write(tmp_path, [3, 700_000, 5, 5000])
     data = (tmp_path / "a.rec").read_bytes()
-    around = [0, PAGE, 262_144, len(data)] if size < PAGE else [0]  # where small slices are taken; large ones go through all
-    width = 1000 if size < PAGE else len(data) + 10
+    is_small = size < 10_000
+    around = [0, PAGE, 262_144, len(data)] if is_small else [0]  # small slices are taken here; large ones go through all
+    width = 1000 if is_small else len(data) + 10
     with FileBuffer(rec) as buffer:
         assert len(buffer) == len(data)
         for jump in (0, 1, -3, 5000, -5000, 300_000):
