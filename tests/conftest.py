@@ -16,6 +16,7 @@ WHOLE = {
     "test_cli_common",
     "test_cli_packing",
     "test_cli_reading",
+    "test_escapes",
     "test_faults",
     "test_legacy",
     "test_messages",

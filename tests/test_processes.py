@@ -164,3 +164,36 @@ def test_workers_that_have_nothing_to_do_end_by_themselves():
             worker.process.join(60)
             exits.append(worker.process.exitcode)
     assert exits == [0, 0, 0]
+
+
+def test_a_large_result_is_sent_before_its_chunk_is_done():
+    with open_pool(1) as pool:
+        pool.submit(0, [(9 << 20,), "hang"])
+        assert collect_all(pool, 1) == [bytes(9 << 20)]
+
+
+def test_a_dead_worker_is_noticed_though_its_child_holds_its_pipes_open(tmp_path):
+    item = f"orphan {tmp_path / 'end'}"
+    try:
+        with limited(20), open_pool(1) as pool:
+            results = dict(run(pool, [1, item, 2]))
+        assert "twice" in results.pop(item) and results == {1: b"1", 2: b"2"}
+    finally:
+        (tmp_path / "end").touch()
+
+
+def test_workers_that_have_started_end_when_a_later_one_cannot_be_started(monkeypatch):
+    context = multiprocessing.get_context("spawn")
+    make, made = context.RawArray, []
+
+    def fail_on_the_second(*arguments):
+        made.append(1)
+        if len(made) == 2:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return make(*arguments)
+
+    monkeypatch.setattr(context, "RawArray", fail_on_the_second, raising=False)
+    pool = ProcessPool(Work(), 2, context)
+    with pytest.raises(WorkerDiedError, match="worker process 2 of 2 cannot be started"):
+        pool.__enter__()
+    assert not children_left()
