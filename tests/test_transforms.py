@@ -4,13 +4,14 @@
 
 import pickle
 
+import cv2
 import mxnet as mx
 import numpy as np
 import pytest
 from mxnet.gluon import nn
 from mxnet.gluon.data.vision import transforms
 
-from mxnet_im2rec import TransformResultError
+from mxnet_im2rec import EmptyDatasetError, ListEntry, TransformResultError, im2rec
 from mxnet_im2rec.transforms.plan import TransformPlan
 from mxnet_im2rec.transforms.result import to_uint8
 
@@ -163,3 +164,19 @@ def test_only_a_worker_shares_an_images_memory_with_mxnet():
     array[:] = 9
     array.wait_to_read()
     assert image.max() == 9
+
+
+def test_the_traceback_of_a_failure_begins_in_the_callers_code(tmp_path):
+    """The frames of this package explain nothing, in whichever of its folders they are."""
+    cv2.imwrite(str(tmp_path / "good.png"), RGB)
+    (tmp_path / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(50))
+
+    def fail(image):
+        raise KeyError("mine")
+
+    entries = [ListEntry(0, (0.0,), "good.png"), ListEntry(1, (0.0,), "bad.png")]
+    options = {"root": tmp_path, "num_workers": 0, "error_limit": None, "progress": False, "max_pixels": None}
+    with pytest.raises(EmptyDatasetError) as caught:
+        im2rec(entries, tmp_path / "out", fail, **options)
+    mine, ours = (failure.traceback for failure in caught.value.failures)
+    assert ours == "" and "in fail" in mine and "mxnet_im2rec/" not in mine

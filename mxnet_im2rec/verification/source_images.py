@@ -149,10 +149,9 @@ def check_sources(
         for _ in matches:  # the rest of the list is still compared with the records
             pass
     if num_others:
-        problems.note(
-            "JPEGs that are near their sources, but not byte for byte what OpenCV makes of these here: "
-            f"{num_others:,}, the first in record {first_other}{OTHER_ARGUMENTS}, or another version of OpenCV"
-        )
+        what = "JPEGs that are near their sources, but not byte for byte what OpenCV makes of these here: "
+        where = f"{num_others:,}, the first in record {first_other}"
+        problems.note(Text(what, where, OTHER_ARGUMENTS, ", or another version of OpenCV"))
 
 
 def _open_pool(check: SourceCheck, num_workers: int) -> Any:
