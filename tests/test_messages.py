@@ -202,7 +202,7 @@ CASES = {  # what Python calls, what one types, and what each of them says, with
     ),
     "the table that would be replaced": (
         f"im2rec('gone.lst', 'gone', only='gone.failures.tsv', {IN})",
-        f"pack gone.lst gone --only gone.failures.tsv {AT}",
+        f"pack gone.lst gone --only gone.failures.tsv --overwrite {AT}",
         "only is the table|give another output_path|mxnet_im2rec.concatenate()",
         "--only is the table|give another OUTPUT|im2rec merge REC... OUTPUT",
     ),
@@ -347,8 +347,8 @@ CASES = {  # what Python calls, what one types, and what each of them says, with
     "no name for the output": (
         "concatenate(['good.rec'], 'full')",
         "merge good.rec full",
-        "output_path 'full' names no file",
-        "OUTPUT 'full' names no file",
+        "output_path 'full' is a folder, and there is no input file",
+        "OUTPUT 'full' is a folder, and there is no input file",
     ),
 }
 

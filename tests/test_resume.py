@@ -961,7 +961,10 @@ NOT_THIS_ONE = {
     "another label": (lambda lines: lines.__setitem__(7, "21\t9\t7.jpg\n"), "line 8 .*other labels: 2"),
     "another path": (lambda lines: lines.__setitem__(0, "0\t0\t1.jpg\n"), "line 1, index 0, '1.jpg': made again"),
     "a line of the table": (lambda lines: lines.__setitem__(3, "9\t3\t5.jpg\n"), "line 4 .* the table of failures has index 9"),
-    "fewer than the table": (lambda lines: lines.__delitem__(slice(10, None)), "line 41, which the list has not|position 9"),
+    "fewer than the table": (
+        lambda lines: lines.__delitem__(slice(10, None)),
+        "the table of failures has line 41, which the list has not",
+    ),
     "no entry": (lambda lines: lines.__setitem__(9, "rubbish\n"), "line 10 of the list is no entry"),
 }
 

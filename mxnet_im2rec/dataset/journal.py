@@ -55,7 +55,7 @@ class Checkpoint:
     rec_bytes, idx_bytes : int
         The sizes of the two partial files.
     generation : int
-        Which partial files: they are made anew where a record has to go between others.
+        Which partial files: new ones are made where a record has to go between others.
     """
 
     entries: int

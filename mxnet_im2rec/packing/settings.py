@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..values import Failure
     from .worker import Worker
 
-_GLUON_S_OWN = {"_prefix", "_name", "_empty_prefix", "_active", "_monitor_all", "_backend", "_in_format", "_out_format"}
+_GLUON_S_OWN = {"_prefix", "_name", "_empty_prefix", "_active", "_flags", "_monitor_all", "_backend", "_in_format", "_out_format"}
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def describe(transform: Any) -> str:
     children = getattr(transform, "_children", None)
     if transform is None or not isinstance(children, dict):
         named = transform if hasattr(transform, "__qualname__") else kind
-        return "None" if transform is None else f"{getattr(named, '__module__', None)}.{named.__qualname__}"
+        return "None" if transform is None else f"{getattr(named, '__module__', None) or 'builtins'}.{named.__qualname__}"
     parts = [describe(child) for child in children.values()]
     if kind.__module__.startswith("mxnet."):
         held = {name: value for name, value in vars(transform).items() if name not in _GLUON_S_OWN and _is_plain(value)}

@@ -49,8 +49,7 @@ class RecordStream:
         pieces = frame(record)
         size = sum(map(len, pieces))
         if os.writev(self._rec.fileno(), pieces[:_PIECES_AT_ONCE]) != size:
-            self._rec.truncate(self._position)  # a disk that is almost full, or very many pieces: piece by piece, to the error
-            self._rec.seek(self._position)
+            self._rec.seek(self._position)  # a disk that is almost full, or very many pieces: once more, up to the error
             self._write_all(b"".join(pieces))
         self._position += size
         return size

@@ -86,7 +86,7 @@ def run_reader(
     request: Request, folder: str, timeout: float, problems: ProblemCollector, progress: Callable[[int], None]
 ) -> None:
     """Run the reading process in a folder, to its end or to the timeout."""
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([package, *(os.path.abspath(place) for place in sys.path)])}
     with open(os.path.join(folder, "stderr"), "w+", encoding="utf-8", errors="replace") as stderr:
         process = subprocess.Popen(
