@@ -19,19 +19,21 @@ from multiprocessing.connection import Connection
 from typing import Any, Callable, Deque, List, NamedTuple, Optional, Tuple
 
 from ..errors import WorkerDiedError
+from ..text import Argument, Text
 from . import child
 from .jobs import Job
 from .messages import MessageReader, pack
 
 LEAVE_SECONDS = 5.0  # how long a worker that is done, or killed, may take to end
 
+_FEWER = Text("use fewer workers (", Argument("num_workers"), ")")
 _ADVICE = {  # by the error of starting a worker
-    errno.EMFILE: "raise the limit of open files (ulimit -n), or use fewer workers (num_workers)",
-    errno.ENFILE: "the whole system has too many open files; use fewer workers (num_workers)",
-    errno.EAGAIN: "raise the limit of processes (ulimit -u, or that of the container), or use fewer workers (num_workers)",
-    errno.ENOMEM: "there is no memory for another process; use fewer workers (num_workers)",
+    errno.EMFILE: Text("raise the limit of open files (ulimit -n), or ", _FEWER),
+    errno.ENFILE: Text("the whole system has too many open files; ", _FEWER),
+    errno.EAGAIN: Text("raise the limit of processes (ulimit -u, or that of the container), or ", _FEWER),
+    errno.ENOMEM: Text("there is no memory for another process; ", _FEWER),
 }
-_OTHER_ADVICE = "use another start method (mp_context), or no workers (num_workers=0)"
+_OTHER_ADVICE = Text("use another start method (", Argument("mp_context"), "), or no workers (", Argument("num_workers", 0), ")")
 _F_SETPIPE_SZ, _PIPE_BYTES = 1031, 1 << 20  # fcntl.h; the most that a user may ask for by default
 
 
@@ -202,7 +204,7 @@ def start_worker(context: Any, work: Callable, number: int, num_workers: int) ->
     except OSError as error:
         advice = _ADVICE.get(error.errno or 0, _OTHER_ADVICE)
         which = f"worker process {number + 1} of {num_workers}"
-        raise WorkerDiedError(f"{which} cannot be started: {error}; {advice}") from error
+        raise WorkerDiedError(Text(f"{which} cannot be started: {error}; ", advice)) from error
 
 
 def _widen(pipe: Connection) -> None:

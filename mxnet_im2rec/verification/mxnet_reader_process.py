@@ -120,7 +120,7 @@ class Reading:
         with ThreadPoolExecutor(usable_cpus()) as threads:
             size = self._look_at_images(threads)
             if self._request.label_width and self._num_too_large:
-                what = "it has no limit of pixels, and would decode what max_pixels does not allow"
+                what = "it has no limit of pixels, and would decode images over the limit that was given"
                 self._report(event="note", message=f"ImageRecordIter was not run: {what}")
             elif self._request.label_width and size is None:
                 self._report(event="note", message="ImageRecordIter was not run: there is no image that can be decoded")

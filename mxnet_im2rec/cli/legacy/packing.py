@@ -96,8 +96,8 @@ def _pack(list_path: str, work: Work, args: argparse.Namespace) -> bool:
             entries = read_list(list_path, args.pack_label, remarks)
             num_records = _pack_list(entries, work, DatasetPaths(rec_path), args.num_thread, take_down)
         except EmptyDatasetError:
-            failed = count(num_failed, "entry", "entries")
-            warn(f"{list_path}: all {failed} failed; {rec_path} was not written" + work.advice())
+            num_lost = count(num_failed, "entry", "entries")
+            warn(f"{list_path}: all {num_lost} failed; {rec_path} was not written" + work.advice())
             return False
         except WorkerDiedError as error:
             warn(f"{list_path}: {worded(message_of(error))}; {rec_path} was not written")
