@@ -13,21 +13,21 @@ from mxnet_im2rec.mxnet_compat import forget_failures
 # The files whose tests run whole programs, load MXNet in other processes, or make whole datasets again and again.
 WHOLE = {
     "test_against_mxnet",
-    "test_cli_common",
-    "test_cli_packing",
-    "test_cli_reading",
+    "test_commands",
+    "test_packing_commands",
+    "test_reading_commands",
     "test_escapes",
     "test_faults",
     "test_legacy",
     "test_messages",
     "test_operators",
-    "test_pack",
-    "test_remarks",
+    "test_im2rec",
+    "test_decoder_messages",
     "test_reproducible",
     "test_resume",
     "test_tutorials",
     "test_verify",
-    "test_verify_readback",
+    "test_mxnet_reader",
 }
 
 

@@ -7,7 +7,7 @@ import struct
 import cv2
 import numpy as np
 import pytest
-from conftest import SKIMAGE
+from photos import SKIMAGE
 from helpers import run_script
 from hypothesis import given, settings
 from hypothesis import strategies as st

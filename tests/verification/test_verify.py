@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from by_mxnet import write_by_mxnet
-from conftest import PHOTOS, SKIMAGE, write_list
+from photos import PHOTOS, SKIMAGE, write_list
 from mxnet.gluon.data.vision import transforms
 from PIL import Image
 

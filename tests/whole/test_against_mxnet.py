@@ -6,7 +6,7 @@ import cv2
 import mxnet as mx
 import numpy as np
 import pytest
-from conftest import PHOTOS, make_varieties, write_list
+from photos import PHOTOS, make_varieties, write_list
 from helpers import dataset_bytes, read_records
 from mxnet.gluon.data.vision import ImageRecordDataset, transforms
 from reference import reference_tool

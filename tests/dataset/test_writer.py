@@ -13,13 +13,13 @@ from pathlib import Path
 
 import mxnet as mx
 import pytest
+from helpers import REPO
 
 from mxnet_im2rec.dataset.writer import RecordWriter
 from mxnet_im2rec.errors import OutputError
 from mxnet_im2rec.recordio.paths import DatasetPaths
 from mxnet_im2rec.recordio.stream import RecordStream
 
-REPO = Path(__file__).resolve().parent.parent
 MAGIC = struct.pack("<I", 0xCED7230A)
 RECORDS = [(0, b"first"), (7, b""), (2**64 - 1, b"x" * 1001)]
 PREVIOUS = {

@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import PHOTOS, write_list
+from helpers import REPO
+from photos import PHOTOS, write_list
 
 from mxnet_im2rec import Im2RecError, OutputError, im2rec
 
-REPO = Path(__file__).resolve().parent.parent
 PRECIOUS = b"what must stay"
 ENDS = ("whole", "fails", "interrupted")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import SKIMAGE, write_list
+from photos import SKIMAGE, write_list
 from helpers import REPO, dataset_bytes, run_script
 from PIL import Image
 
@@ -366,7 +366,7 @@ import os, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from mxnet_im2rec.images import codec as images
 from mxnet_im2rec.images.decoder_messages import listen_to
-from test_remarks import damaged, photo
+from test_decoder_messages import damaged, photo
 os.close(2)
 print(listen_to(images.decode, damaged(photo()), 1)[1])
 try:
@@ -390,7 +390,7 @@ import os, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from mxnet_im2rec.images import codec as images
 from mxnet_im2rec.images.decoder_messages import listen_to
-from test_remarks import damaged, photo
+from test_decoder_messages import damaged, photo
 listen_to(images.decode, photo(), 1)
 os.closerange(3, 100)
 files = [open(f"mine {{number}}", "w") for number in range(20)]

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import psutil
 import pytest
-from conftest import PHOTOS, SKIMAGE, make_varieties, write_list
+from photos import PHOTOS, SKIMAGE, make_varieties, write_list
 from helpers import REPO, wait_for
 from PIL import Image
 from reference import reference_tool

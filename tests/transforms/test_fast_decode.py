@@ -5,7 +5,7 @@
 import cv2
 import numpy as np
 import pytest
-from conftest import EXIF_ORIENTATION, SKIMAGE, write_list
+from photos import EXIF_ORIENTATION, SKIMAGE, write_list
 from helpers import dataset_bytes, read_records
 from mxnet.gluon.data.vision import transforms
 from PIL import Image

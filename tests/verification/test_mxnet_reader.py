@@ -14,7 +14,7 @@ import mxnet as mx
 import numpy as np
 import psutil
 import pytest
-from conftest import PHOTOS, SKIMAGE
+from photos import PHOTOS, SKIMAGE
 from helpers import start_script, wait_for
 from mxnet.gluon.data.vision import transforms
 from test_verify import only_problem, png, problems, small, write

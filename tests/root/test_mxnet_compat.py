@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy
 import pytest
+from helpers import REPO
 
 from mxnet_im2rec import mxnet_compat
 from mxnet_im2rec.errors import MXNetUnavailableError
 
-REPO = Path(__file__).resolve().parent.parent
 FORGET_ALIASES = """
 import numpy
 for name in ("bool", "object", "int", "float", "complex", "str"):

@@ -27,6 +27,7 @@ import numpy as np
 import psutil
 import pytest
 from click.testing import CliRunner
+from commands import ENVIRONMENT, HOME, SECONDS, SLOW, call, running, shell, start
 from helpers import wait_for
 
 import mxnet_im2rec
@@ -36,41 +37,7 @@ from mxnet_im2rec.cli.main import cli
 from mxnet_im2rec.errors import ArgumentValueError
 from mxnet_im2rec.text import Argument, Call, Text
 
-HOME = Path(mxnet_im2rec.__file__).resolve().parents[1]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(HOME), os.environ.get("PYTHONPATH")]))}
 COMMANDS = list(cli.commands)
-SECONDS = 100
-SLOW = "import time\n\ndef slow(image):\n    time.sleep(0.3)\n    return image\n"
-
-
-def call(*args, code=0):
-    """Call the command in this process; gives a result with `stdout` and `stderr`. A code of None is any."""
-    separate = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}  # before click 8.2
-    result = CliRunner(**separate).invoke(cli, [str(arg) for arg in args], prog_name="im2rec")
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert code in (None, result.exit_code), result.stdout + result.stderr
-    return result
-
-
-def start(*args, folder, env=None, **options):
-    """Start the command as a process of its own, in a session of its own; `env` adds to the environment."""
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "universal_newlines": True, **options}
-    command = [sys.executable, "-m", "mxnet_im2rec", *map(str, args)]
-    environment = {**ENVIRONMENT, **(env or {})}
-    return subprocess.Popen(command, cwd=str(folder), env=environment, start_new_session=True, **options)
-
-
-def shell(*args, folder, code=0, **options):
-    """Call the command as a process; gives what it wrote to stdout and to stderr."""
-    process = start(*args, folder=folder, **options)
-    try:
-        out, err = process.communicate(timeout=SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise
-    assert process.returncode == code, f"{process.returncode}: {out}{err}"
-    return out, err
 
 
 @pytest.fixture(scope="module")
@@ -596,7 +563,7 @@ def test_handlers_are_put_back(packed):
 
 
 def test_the_console_scripts_are_declared():
-    text = (Path(__file__).resolve().parents[1] / "setup.py").read_text("utf-8")
+    text = (HOME / "setup.py").read_text("utf-8")
     assert "im2rec = mxnet_im2rec.cli.main:main" in text
     assert "im2rec.py = mxnet_im2rec.cli.legacy:main" in text
 

@@ -22,7 +22,7 @@ import skimage.data
 import mxnet_im2rec
 from mxnet_im2rec.cli.progress import ProgressLines
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 TUTORIALS = sorted((ROOT / "tutorials").glob("*.md"))
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *TUTORIALS])
 PHOTOS = ["coffee.png", "coins.png", "grass.png", "hubble_deep_field.jpg", "moon.png", "motorcycle_left.png", "rocket.jpg"]

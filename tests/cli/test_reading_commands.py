@@ -7,7 +7,7 @@ import shutil
 
 import cv2
 import pytest
-from test_cli_common import call, shell
+from commands import call, shell
 
 from mxnet_im2rec import RecordFile
 

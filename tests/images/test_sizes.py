@@ -8,7 +8,7 @@ import struct
 import cv2
 import numpy as np
 import pytest
-from conftest import EXIF_ORIENTATION
+from photos import EXIF_ORIENTATION
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image

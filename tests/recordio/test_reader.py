@@ -14,7 +14,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 from by_mxnet import write_by_mxnet
-from conftest import make_varieties, write_list
+from photos import make_varieties, write_list
 from helpers import read_records
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -6,7 +6,7 @@ import os
 import shutil
 
 import pytest
-from conftest import PHOTOS, write_list
+from photos import PHOTOS, write_list
 
 from mxnet_im2rec import extract, im2rec, salvage
 

@@ -8,7 +8,7 @@ import shutil
 import warnings
 
 import pytest
-from conftest import PHOTOS, write_list
+from photos import PHOTOS, write_list
 
 from mxnet_im2rec import (
     Failure,

@@ -6,7 +6,7 @@ import json
 import shutil
 
 import pytest
-from test_cli_common import call, shell
+from commands import call, shell
 
 from mxnet_im2rec.cli import progress
 

@@ -6,7 +6,7 @@ import cv2
 import mxnet as mx
 import numpy as np
 import pytest
-from conftest import SKIMAGE
+from photos import SKIMAGE
 from helpers import read_records
 from mxnet.gluon.data.vision import transforms
 from PIL import Image

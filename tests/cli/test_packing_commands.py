@@ -10,7 +10,7 @@ import sys
 
 import pytest
 from helpers import run_script, wait_for
-from test_cli_common import ENVIRONMENT, SLOW, call, running, shell, start
+from commands import ENVIRONMENT, SLOW, call, running, shell, start
 
 from mxnet_im2rec import RecordFile, arguments, im2rec, mxnet_compat
 from mxnet_im2rec.cli.errors import describe_error

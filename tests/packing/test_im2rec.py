@@ -14,7 +14,7 @@ import cv2
 import mxnet as mx
 import numpy as np
 import pytest
-from conftest import PHOTOS, SKIMAGE, write_list
+from photos import PHOTOS, SKIMAGE, write_list
 from helpers import children_left, dataset_bytes, read_records, run_script
 from mxnet.gluon import nn
 from mxnet.gluon.data.vision import transforms

@@ -6,7 +6,7 @@ import errno
 import os
 
 import pytest
-from conftest import PHOTOS, SKIMAGE, write_list
+from photos import PHOTOS, SKIMAGE, write_list
 from helpers import read_records
 
 from mxnet_im2rec import (
