@@ -78,8 +78,8 @@ def _hanging_reported() -> Iterator[None]:
 def _warn_of_hanging() -> None:
     _log.warning(
         "OpenCV has not answered for %g seconds and may never do: probably this process, %d, was forked after OpenCV's threads "
-        "had run, and waits for threads that do not exist here. Call this function from the main process, start this process with "
-        "'spawn' instead of 'fork', or call cv2.setNumThreads(0) in the parent before it forks",
+        "had run, and waits for threads that do not exist here. Call this function from the main process, or start this process "
+        "with 'spawn' instead of 'fork', or call cv2.setNumThreads(0) in the parent before it forks",
         _HANG_SECONDS,
         os.getpid(),
     )

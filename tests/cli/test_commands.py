@@ -18,7 +18,6 @@ import subprocess
 import sys
 import termios
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +25,6 @@ import click
 import numpy as np
 import psutil
 import pytest
-from click.testing import CliRunner
 from commands import ENVIRONMENT, HOME, SECONDS, SLOW, call, running, shell, start
 from helpers import wait_for
 
@@ -198,15 +196,6 @@ def test_a_wrong_call_is_json_for_a_shell_too(tmp_path):
 
 
 FAILURE = Failure(3, 2, "a\x1b[31m.jpg", "decode", "it is broken")
-
-
-@contextmanager
-def running(command):
-    """Words are those of this command."""
-    context = click.Context(cli)
-    context.invoked_subcommand = command
-    with context:
-        yield
 
 
 @pytest.mark.parametrize(

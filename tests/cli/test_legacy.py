@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 import psutil
 import pytest
-from photos import PHOTOS, SKIMAGE, make_varieties, write_list
 from helpers import REPO, wait_for
+from photos import PHOTOS, SKIMAGE, make_varieties, write_list
 from PIL import Image
 from reference import reference_tool
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from commands import call
 from photos import EXIF_ORIENTATION
 from PIL import Image
-from commands import call
 
 import mxnet_im2rec
 from mxnet_im2rec.cli import wording

@@ -9,8 +9,8 @@ import subprocess
 import sys
 
 import pytest
-from helpers import run_script, wait_for
 from commands import ENVIRONMENT, SLOW, call, running, shell, start
+from helpers import run_script, wait_for
 
 from mxnet_im2rec import RecordFile, arguments, im2rec, mxnet_compat
 from mxnet_im2rec.cli.errors import describe_error

@@ -6,8 +6,8 @@ import errno
 import os
 
 import pytest
-from photos import PHOTOS, SKIMAGE, write_list
 from helpers import read_records
+from photos import PHOTOS, SKIMAGE, write_list
 
 from mxnet_im2rec import (
     ErrorLimitExceeded,

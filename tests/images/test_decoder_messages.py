@@ -14,8 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from photos import SKIMAGE, write_list
 from helpers import REPO, dataset_bytes, run_script
+from photos import SKIMAGE, write_list
 from PIL import Image
 
 from mxnet_im2rec import DamagedImage, ErrorLimitExceeded, ImageError, check_list, contact_sheet, im2rec, verify

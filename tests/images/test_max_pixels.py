@@ -7,10 +7,10 @@ import struct
 import cv2
 import numpy as np
 import pytest
-from photos import SKIMAGE
 from helpers import run_script
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from photos import SKIMAGE
 
 from mxnet_im2rec import (
     ErrorLimitExceeded,

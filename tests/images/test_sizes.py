@@ -8,9 +8,9 @@ import struct
 import cv2
 import numpy as np
 import pytest
-from photos import EXIF_ORIENTATION
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from photos import EXIF_ORIENTATION
 from PIL import Image
 
 from mxnet_im2rec.images import codec as images

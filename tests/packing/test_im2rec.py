@@ -14,10 +14,10 @@ import cv2
 import mxnet as mx
 import numpy as np
 import pytest
-from photos import PHOTOS, SKIMAGE, write_list
 from helpers import children_left, dataset_bytes, read_records, run_script
 from mxnet.gluon import nn
 from mxnet.gluon.data.vision import transforms
+from photos import PHOTOS, SKIMAGE, write_list
 
 from mxnet_im2rec import EmptyDatasetError, ErrorLimitExceeded, Failure, LabelPrecisionWarning, ListEntry, PackReport, im2rec
 from mxnet_im2rec.dataset.failures import read_failures

@@ -14,10 +14,10 @@ import mxnet as mx
 import numpy as np
 import pytest
 from by_mxnet import write_by_mxnet
-from photos import make_varieties, write_list
 from helpers import read_records
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from photos import make_varieties, write_list
 
 from mxnet_im2rec import ImageError, RecordFile, RecordFormatError, build_index, im2rec
 

@@ -6,11 +6,10 @@ import inspect
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
+import click
 from click.testing import CliRunner
-from helpers import wait_for
 
 import mxnet_im2rec
 from mxnet_im2rec.cli.main import cli
@@ -49,3 +48,12 @@ def shell(*args, folder, code=0, **options):
         raise
     assert process.returncode == code, f"{process.returncode}: {out}{err}"
     return out, err
+
+
+@contextmanager
+def running(command):
+    """Words are those of this command."""
+    context = click.Context(cli)
+    context.invoked_subcommand = command
+    with context:
+        yield

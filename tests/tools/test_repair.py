@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from by_mxnet import write_by_mxnet
-from photos import PHOTOS, make_varieties, write_list
 from helpers import dataset_bytes, read_records
+from photos import PHOTOS, make_varieties, write_list
 
 from mxnet_im2rec import EmptyDatasetError, RecordFile, RecordFormatError, build_index, extract, im2rec, salvage
 

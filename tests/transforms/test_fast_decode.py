@@ -5,9 +5,9 @@
 import cv2
 import numpy as np
 import pytest
-from photos import EXIF_ORIENTATION, SKIMAGE, write_list
 from helpers import dataset_bytes, read_records
 from mxnet.gluon.data.vision import transforms
+from photos import EXIF_ORIENTATION, SKIMAGE, write_list
 from PIL import Image
 
 from mxnet_im2rec import im2rec

@@ -14,9 +14,9 @@ import mxnet as mx
 import numpy as np
 import psutil
 import pytest
-from photos import PHOTOS, SKIMAGE
 from helpers import start_script, wait_for
 from mxnet.gluon.data.vision import transforms
+from photos import PHOTOS, SKIMAGE
 from test_verify import only_problem, png, problems, small, write
 
 from mxnet_im2rec import ListEntry, OutputError, VerifyError, im2rec, verify

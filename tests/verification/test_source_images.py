@@ -6,9 +6,9 @@ import cv2
 import mxnet as mx
 import numpy as np
 import pytest
-from photos import SKIMAGE
 from helpers import read_records
 from mxnet.gluon.data.vision import transforms
+from photos import SKIMAGE
 from PIL import Image
 from test_verify import write
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 from by_mxnet import write_by_mxnet
-from photos import PHOTOS, SKIMAGE, write_list
 from mxnet.gluon.data.vision import transforms
+from photos import PHOTOS, SKIMAGE, write_list
 from PIL import Image
 
 from mxnet_im2rec import ListEntry, VerifyError, VerifyReport, im2rec, verify

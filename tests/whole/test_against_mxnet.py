@@ -6,9 +6,9 @@ import cv2
 import mxnet as mx
 import numpy as np
 import pytest
-from photos import PHOTOS, make_varieties, write_list
 from helpers import dataset_bytes, read_records
 from mxnet.gluon.data.vision import ImageRecordDataset, transforms
+from photos import PHOTOS, make_varieties, write_list
 from reference import reference_tool
 
 from mxnet_im2rec import ListEntry, im2rec

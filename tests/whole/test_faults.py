@@ -18,8 +18,8 @@ import mxnet as mx
 import numpy as np
 import psutil
 import pytest
-from photos import PHOTOS, write_list
 from helpers import children_left, run_script, start_script, wait_for
+from photos import PHOTOS, write_list
 
 from mxnet_im2rec import ErrorLimitExceeded, OutputError, RecordFile, im2rec
 
