@@ -463,7 +463,7 @@ def test_the_bar_and_the_failures_keep_apart_on_a_terminal(photos, tmp_path):
 def test_a_signal_ends_it_at_once_and_nothing_is_left(photos, tmp_path, signum, code, workers):
     (tmp_path / "slow.py").write_text(SLOW)
     (tmp_path / "out.rec").write_bytes(b"before")
-    args = ["pack", photos / "images.lst", "out", "--transforms", "slow.py:slow", "--workers", workers]
+    args = ["pack", photos / "images.lst", "out", "--transforms", "slow.py:slow", "--workers", workers, "--overwrite"]
     process = start(*args, folder=tmp_path)
     wait_for(lambda: list(tmp_path.glob("*.partial")) or process.poll() is not None)
     time.sleep(0.5)

@@ -68,6 +68,8 @@ def folder(photos, tmp_path, monkeypatch):
     (tmp_path / "neighbour.py").write_text("SIZE = 48\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in ("mine", "neighbour", "im2rec_transforms_file"):  # of another test
+        monkeypatch.delitem(sys.modules, name, raising=False)
     yield tmp_path
     for name in ("mine", "neighbour", "im2rec_transforms_file"):
         sys.modules.pop(name, None)

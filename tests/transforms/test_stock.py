@@ -85,6 +85,13 @@ def pictures(channels):
     return [picture(height, width, channels) for height, width in SHAPES]
 
 
+@pytest.mark.parametrize("interpolation", [0, 1, 3, 4])
+def test_images_with_a_side_of_one_pixel(interpolation):
+    images = [picture(*shape, channels) for shape in ((1, 1), (1, 7), (7, 1), (2, 1)) for channels in (1, 3)]
+    for size in (1, 2, 49, (3, 20)):
+        assert_same(lambda size=size: compose(transforms.Resize(size, False, interpolation)), images)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size, keep_ratio, interpolation", RESIZES)
 def test_resize(size, keep_ratio, interpolation, channels):
