@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from .tools.extract import ExtractReport, extract
     from .tools.salvage import LostRange, SalvageReport, salvage
     from .tools.summary import RecordSize, Summary, summarize
-    from .values import DamagedImage, Failure, ListEntry, PackReport
-    from .verification.report import Problem, VerifyReport
+    from .values import DamagedImage, Failure, ListEntry, PackReport, Problem
+    from .verification.report import VerifyReport
     from .verification.verify import verify
 
 __version__ = "0.1.0"
@@ -119,7 +119,7 @@ _HOMES = {
     "Summary": "tools.summary",
     "summarize": "tools.summary",
     "contact_sheet": "tools.contact_sheet",
-    "Problem": "verification.report",
+    "Problem": "values",
     "VerifyReport": "verification.report",
     "verify": "verification.verify",
 }  # the rest are errors

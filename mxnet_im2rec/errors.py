@@ -31,8 +31,7 @@ from typing import TYPE_CHECKING, Any, Optional, Sequence, Union
 from .text import Argument, Text, count, message_of, printable
 
 if TYPE_CHECKING:
-    from .values import Failure
-    from .verification.report import Problem
+    from .values import Failure, Problem
 
 
 def _rebuild(cls: type, args: tuple, state: dict, cause: Optional[BaseException]) -> BaseException:

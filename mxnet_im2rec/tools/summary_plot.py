@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import TYPE_CHECKING, Any, Mapping, Tuple, Union
+from typing import Any, Mapping, Tuple, Union
 
 import numpy as np
 
@@ -14,9 +14,6 @@ from ..errors import ArgumentValueError
 from ..text import count
 from ..values import format_bytes
 from .label_text import label_text
-
-if TYPE_CHECKING:
-    from .summary import Summary
 
 _MAX_BARS = 40  # above that many labels the picture shows a curve or a histogram
 
@@ -26,8 +23,8 @@ def size_text(size: Tuple[int, int]) -> str:
     return f"{size[0]} x {size[1]}"
 
 
-def draw_summary(summary: Summary, path: Union[str, os.PathLike]) -> None:
-    """Write the picture that ``Summary.plot()`` describes."""
+def draw_summary(summary: Any, path: Union[str, os.PathLike]) -> None:
+    """Write the picture of a Summary that ``Summary.plot()`` describes."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import List, Optional, Tuple
 
 from ..text import Text
-from .report import Problem, VerifyReport, with_place
+from ..values import Problem, with_place
+from .report import VerifyReport
 
 _MOST_KEPT = 1000  # problems: a file that is nothing but damage must not fill the memory
 

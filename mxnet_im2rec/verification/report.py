@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""What verify() gives its caller: Problem and VerifyReport. Knows nothing of how problems are found."""
+"""What verify() gives its caller. Knows nothing of how problems are found."""
 
 from __future__ import annotations
 
@@ -9,42 +9,9 @@ from typing import Optional, Tuple
 
 from ..errors import VerifyError
 from ..text import Text, count, printable
+from ..values import Problem
 
 _SHOWN = 20
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong with a dataset.
-
-    Attributes
-    ----------
-    layer : str
-        What found it: ``'structure'`` (the .rec's bytes), ``'index'`` (the .idx), ``'list'`` (the list that was packed),
-        ``'reader'`` (MXNet's ImageRecordIter, and the images themselves) or ``'source'`` (the image files that were packed).
-    position : int or None
-        The record's position in the .rec, from 0, where it concerns one; damaged stretches count as none.
-    index : int or None
-        The image's index, where it concerns one.
-    message : str
-        What was expected, and what was found.
-    """
-
-    layer: str
-    position: Optional[int]
-    index: Optional[int]
-    message: str
-
-    def __str__(self) -> str:
-        return Text(f"{self.layer}: ", with_place(printable(self.message), self.position, self.index))
-
-
-def with_place(message: str, position: Optional[int], index: Optional[int]) -> str:
-    """A message that begins with the record it is about."""
-    where = [] if position is None else [f"record {position:,}"]
-    if index is not None:
-        where.append(f"index {index}")
-    return Text(f"{', '.join(where) + ': ' if where else ''}", message)
 
 
 @dataclass(frozen=True)
