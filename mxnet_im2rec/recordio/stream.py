@@ -122,9 +122,6 @@ class MXNetRecordStream:
             self._mxnet.write(record)  # not write_idx(), which keeps every key and offset in memory
         return framed_size(record)
 
-    def copy(self, source: int, start: int, end: int) -> None:
-        raise NotImplementedError("MXNet cannot copy records; use a RecordStream")
-
     def flush(self) -> None:
         flush_c_streams()  # where MXNet has its records until then
         self.idx.flush()
