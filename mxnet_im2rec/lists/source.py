@@ -46,8 +46,8 @@ class ListSource(ABC):
     can_be_read_twice : bool
         Whether :meth:`entries` gives the same entries when it is called again.
     digest : str
-        Which list this is, as far as that is known before the entries are read. Two sources of other entries may have the same
-        digest only if neither can be told from outside.
+        Which list this is, as far as that is known before the entries are read. Sources whose entries are not known before
+        they are read all have the same digest.
     """
 
     path: Optional[str] = None

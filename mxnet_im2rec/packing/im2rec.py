@@ -134,8 +134,8 @@ def im2rec(
         must have them on the same lines. The table of a run that has raised is refused: it may not list all.
         :func:`mxnet_im2rec.concatenate` joins the two datasets.
     timeout : float or None
-        In seconds: a worker process that is on one image for longer is ended, and the image fails. None waits for ever, as do
-        threads and the calling process, which nothing can end.
+        In seconds: a worker process that is on one image for longer is ended, and the image fails. None sets no limit.
+        Threads and the calling process have none either: nothing can end them.
     max_pixels : int or None
         Images of more pixels fail before they are decoded, so that a small file cannot fill the memory; by default 2**28, which
         is 16,384 x 16,384. So does an image whose header does not tell its size: of OpenEXR and JPEG XL, or one that is odd. None
