@@ -72,7 +72,10 @@ from .transforms_options import TransformOptions, transform_options
 @click.option("--verify", is_flag=True, help="Read the dataset back with MXNet before it appears.")
 @click.option("--resume", is_flag=True, help="Go on from what a run that was interrupted, or failed, has left beside OUTPUT.")
 @click.option(
-    "--only", type=INPUT, metavar="FAILURES.tsv", help="Pack only the entries that failed in an earlier run; give the table of that run."
+    "--only",
+    type=INPUT,
+    metavar="FAILURES.tsv",
+    help="Pack only the entries that an earlier run lists as failed.",
 )
 @click.option(
     "--timeout",

@@ -16,12 +16,13 @@ from mxnet_im2rec import Im2RecError, OutputError, im2rec
 PRECIOUS = b"what must stay"
 ENDS = ("whole", "fails", "interrupted")
 
-# Tells every name in the folder that is opened, renamed or there at any moment of a run and of one that resumes it.
+# In each folder in turn, a run, and one that resumes it where the first is interrupted. Prints every name in one of the folders
+# that is opened, renamed or there at any moment.
 WATCHED = """
 import json, os, sys
 sys.path.insert(0, {repo!r})
 from mxnet_im2rec import Im2RecError, im2rec
-folder, ends, pass_through = {folder!r}, {ends!r}, {pass_through!r}
+folders, ends, pass_through = {folders!r}, {ends!r}, {pass_through!r}
 names, is_watching = set(), False
 
 def watch(event, arguments):
@@ -34,6 +35,7 @@ def watch(event, arguments):
     names.update(os.listdir(folder))
     is_watching = False
 
+folder = folders[0]
 sys.addaudithook(watch)
 
 def pack(ends, **options):
@@ -48,37 +50,34 @@ def pack(ends, **options):
     except (Im2RecError, KeyboardInterrupt):
         pass
 
-pack(ends)
-if ends == "interrupted":
-    os.link(os.path.join(folder, "camera.png"), os.path.join(folder, "late.png"))
-    pack("whole", resume=True)
+for folder in folders:
+    pack(ends)
+    if ends == "interrupted":
+        os.link(os.path.join(folder, "camera.png"), os.path.join(folder, "late.png"))
+        pack("whole", resume=True)
 print(json.dumps(sorted(names)))
 """
 
 
 @pytest.fixture
 def folder(tmp_path, photos):
+    return fill(tmp_path, photos)
+
+
+def fill(folder, photos):
+    """Images and their list, with one image that is missing and one that comes later."""
     for name in PHOTOS:
-        os.link(photos / name, tmp_path / name)
-    write_list(tmp_path / "images.lst", [*PHOTOS, "none.png", "late.png", *PHOTOS, PHOTOS[0]])
-    return tmp_path
+        os.link(photos / name, folder / name)
+    write_list(folder / "images.lst", [*PHOTOS, "none.png", "late.png", *PHOTOS, PHOTOS[0]])
+    return folder
 
 
-def run(folder, ends, pass_through):
-    """A run that comes to such an end, in a child process; gives the names in the folder that it has used."""
-    code = WATCHED.format(repo=str(REPO), folder=str(folder), ends=ends, pass_through=pass_through)
+def run(folders, ends, pass_through):
+    """Runs that come to such an end, in a child process; gives the names that they have used."""
+    code = WATCHED.format(repo=str(REPO), folders=[str(each) for each in folders], ends=ends, pass_through=pass_through)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def names_of_a_run(folder, ends, pass_through):
-    given = {path.name for path in folder.iterdir()}
-    names = set(run(folder, ends, pass_through)) - given - {"late.png", "none.png"}
-    for path in folder.iterdir():
-        if path.name not in given:
-            path.unlink()
-    return sorted(names)
+    return set(json.loads(done.stdout))
 
 
 def plant(path, kind, target):
@@ -92,24 +91,30 @@ def plant(path, kind, target):
         os.mkfifo(path)
 
 
-@pytest.mark.parametrize("kind", ["symbolic link", "dangling link", "hard link", "pipe"])
+KINDS = ["symbolic link", "dangling link", "hard link", "pipe"]
+
+
 @pytest.mark.parametrize("pass_through", [False, True])
 @pytest.mark.parametrize("ends", ENDS)
-def test_no_name_of_a_run_leads_anywhere(folder, tmp_path_factory, ends, pass_through, kind):
-    precious = tmp_path_factory.mktemp("elsewhere") / "precious"
-    names = names_of_a_run(folder, ends, pass_through)
+def test_no_name_of_a_run_leads_anywhere(photos, folder, tmp_path_factory, ends, pass_through):
+    given = {path.name for path in folder.iterdir()}
+    names = sorted(run([folder], ends, pass_through) - given - {"late.png", "none.png"})
     assert {"out.rec.partial", "out.idx.partial", "out.rec.journal.partial"} <= set(names)
     own = {"whole": "out.failures.tsv.partial", "fails": "out.failed-run.failures.tsv", "interrupted": "out.rec.1.partial"}
     assert own[ends] in names
-    precious.write_bytes(PRECIOUS)
+    places = {}
     for planted in (names, [name for name in names if "journal" not in name]):  # with the journal's a run is refused at once
-        for name in planted:
-            plant(folder / name, kind, precious)
-        run(folder, ends, pass_through)
+        for kind in KINDS:
+            precious = tmp_path_factory.mktemp("elsewhere") / "precious"
+            precious.write_bytes(PRECIOUS)
+            place = fill(tmp_path_factory.mktemp("planted"), photos)
+            for name in planted:
+                plant(place / name, kind, precious)
+            places[place] = precious
+    run(places, ends, pass_through)
+    for precious in places.values():
         assert precious.read_bytes() == PRECIOUS
         assert [path.name for path in precious.parent.iterdir()] == ["precious"]
-        for path in [*folder.glob("out*"), *folder.glob("late.png")]:
-            path.unlink()
 
 
 @pytest.mark.parametrize("kind", ["symbolic link", "dangling link", "hard link", "pipe"])

@@ -225,7 +225,7 @@ from mxnet_im2rec import im2rec, Im2RecError, OutputError
 from mxnet.gluon.data.vision import transforms
 
 if __name__ == "__main__":
-    for limit in range(5, 26):
+    for limit in range(5, 26, {step}):
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
         try:
             im2rec('images.lst', 'out', transforms.Resize(20), num_workers={workers}, progress=False, mp_context={method!r})
@@ -239,10 +239,10 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("method, workers", [("fork", 0), ("fork", 3), ("spawn", 2)])
-def test_few_files_give_an_error_that_says_what_to_do(folder, method, workers):
+@pytest.mark.parametrize("method, workers, step", [("fork", 0, 1), ("fork", 3, 1), ("spawn", 2, 4)])
+def test_few_files_give_an_error_that_says_what_to_do(folder, method, workers, step):
     write_list(folder / "images.lst", PHOTOS)
-    code, out, err = run_script(FEW_FILES.format(workers=workers, method=method), folder)
+    code, out, err = run_script(FEW_FILES.format(workers=workers, method=method, step=step), folder)
     assert code == 0, err
     assert "refused" in out
 
