@@ -20,7 +20,6 @@ from ..progress import Progress, open_progress
 from ..recordio.paths import DatasetPaths, is_of_failed_run, what_readers_stumble_on
 from ..text import Argument, Call, Text
 from ..values import Entries, Failure, ListEntry, PackReport
-from ..verification.verify import verify as verify_dataset
 from .resuming import check_complete
 from .resuming import resume as resume_run
 from .run import Run
@@ -281,6 +280,8 @@ class _Packing:
 
     def _verify(self, run: Run, rec: str, idx: str, num_records: int, forget: Callable[[], None] = lambda: None) -> None:
         """Verify what was written, under the name that it is to have; what does not verify is of no use to a later run."""
+        from ..verification.verify import verify as verify_dataset  # a tenth of a second that other runs need not spend
+
         bar = self._settings.progress
         report = verify_dataset(
             rec,

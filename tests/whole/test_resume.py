@@ -590,7 +590,7 @@ def test_an_interruption_while_it_verifies_loses_nothing(folder, monkeypatch):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mxnet_im2rec.packing.im2rec.verify_dataset", interrupt)
+    monkeypatch.setattr("mxnet_im2rec.verification.verify.verify", interrupt)
     with pytest.raises(KeyboardInterrupt):
         pack(folder, verify=True)
     monkeypatch.undo()
