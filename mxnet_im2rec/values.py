@@ -183,7 +183,7 @@ class PackReport:
             f"  {self.idx_path}",
         ]
         if self.num_resumed:
-            lines.append(f"{self.num_resumed:,} of them were there from an interrupted run")
+            lines.append(f"{self.num_resumed:,} of them were there from an earlier run")
         if self.failures:
             noun = "entry" if len(self.failures) == 1 else "entries"
             lines.append(f"{len(self.failures):,} {noun} failed and {'is' if len(self.failures) == 1 else 'are'} left out:")

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import ExitStack
-from typing import List, Sequence, Tuple, Union
+from typing import List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from ..recordio.paths import DatasetPaths
 from ..recordio.reader import RecordFile
 from ..text import Call, Text
 from ..values import PackReport
+from .failures import format_failures, read_failures
 from .writer import RecordWriter
 
 _Path = Union[str, os.PathLike]
@@ -80,8 +81,24 @@ def concatenate(rec_paths: Sequence[_Path], output_path: _Path, *, overwrite: bo
         writer.finish()
         _refuse_changed(files)
         is_an_input = os.path.realpath(paths.rec) in [os.path.realpath(each.rec_path) for each in files]
-        writer.publish(None if is_an_input else "")  # what the input lacks the output may lack
+        writer.publish(_what_is_still_missing(paths, files) if is_an_input else "")
     return PackReport(paths.rec, paths.idx, writer.num_records, writer.num_bytes, (), time.monotonic() - started)
+
+
+def _what_is_still_missing(paths: DatasetPaths, files: Sequence[RecordFile]) -> Optional[str]:
+    """The table of failures of an input that the output replaces, less the entries that have a record now.
+
+    None leaves the table as it is, where it cannot be read.
+    """
+    try:
+        failures = read_failures(paths.failures)
+    except FileNotFoundError:
+        return ""
+    except (ValueError, OSError):
+        return None
+    there = {key for each in files for key in each.keys.tolist()} if failures else set()
+    missing = [failure for failure in failures if failure.index is None or failure.index not in there]
+    return format_failures(missing) if missing else ""
 
 
 def _refuse_changed(files: Sequence[RecordFile]) -> None:

@@ -104,7 +104,7 @@ class FileCheck:
                 if size == len(head) or _read(stream, len(png.END)) != png.END:
                     check_whole(_rest(stream, head, size))
             elif not _has_decoder(path):
-                raise ImageError(f"OpenCV does not decode {describe(head)}")
+                raise ImageError(f"OpenCV does not decode it: {describe(head)}")
         except OSError:
             raise
         except Exception as problem:  # of a damaged header; packing looks at it in the same way

@@ -11,6 +11,7 @@ And where the dataset is complete already there is nothing to do, if it is the d
 
 from __future__ import annotations
 
+import logging
 from itertools import chain, islice
 from typing import Iterator, List, Optional, Sequence, Set, Tuple, Union
 
@@ -27,6 +28,8 @@ from ..text import Argument, Text, message_of
 from ..values import Entries, Failure, ListEntry
 from .proof import positions_to_prove, prove
 from .run import Run
+
+_log = logging.getLogger("mxnet_im2rec")
 
 _Entry = Union[ListEntry, Failure]
 
@@ -122,6 +125,9 @@ def check_complete(run: Run, paths: DatasetPaths, entries: Entries) -> int:
     except (_Difference, RecordFormatError, OSError) as error:
         what = f"{paths.rec!r} is complete, and is not the dataset of this list and these settings: "
         raise ResumeError(Text(what, message_of(error), ". ", advice)) from error
+    if failures:
+        what = "the dataset is complete, without the entries that failed when it was packed. They are not tried again; pack them "
+        _log.warning(Text(what, "with ", Argument("only")))
     for failure in failures:
         run.fail(failure)
     return num_records

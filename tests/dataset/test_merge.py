@@ -4,6 +4,7 @@
 
 import errno
 import os
+import shutil
 
 import pytest
 from helpers import read_records
@@ -406,3 +407,15 @@ def test_build_index_is_on_the_disk_before_it_is_in_place(tmp_path, monkeypatch)
         monkeypatch.setattr(os, name, lambda *arguments, name=name, function=function: done.append(name) or function(*arguments))
     build_index(tmp_path / "a.rec")
     assert done == ["fsync", "replace", "fsync"]
+
+
+def test_the_table_of_an_input_that_is_replaced_loses_what_is_there_now(tmp_path, photos):
+    names = [PHOTOS[0], "late.png", PHOTOS[1], "never.png"]
+    write_list(tmp_path / "a.lst", names)
+    for name in (PHOTOS[0], PHOTOS[1]):
+        shutil.copy(photos / name, tmp_path / name)
+    im2rec(tmp_path / "a.lst", tmp_path / "most", error_limit=None, num_workers=0)
+    shutil.copy(photos / PHOTOS[2], tmp_path / "late.png")
+    rest = im2rec(tmp_path / "a.lst", tmp_path / "rest", only=tmp_path / "most.failures.tsv", error_limit=None, num_workers=0)
+    concatenate([tmp_path / "most.rec", rest.rec_path], tmp_path / "most", overwrite=True)
+    assert [failure.path for failure in read_failures(tmp_path / "most.failures.tsv")] == ["never.png"]

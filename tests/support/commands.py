@@ -24,7 +24,11 @@ SLOW = "import time\n\ndef slow(image):\n    time.sleep(0.3)\n    return image\n
 def call(*args, code=0):
     """Call the command in this process; gives a result with `stdout` and `stderr`. A code of None is any."""
     separate = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}  # before click 8.2
-    result = CliRunner(**separate).invoke(cli, [str(arg) for arg in args], prog_name="im2rec")
+    path = list(sys.path)
+    try:
+        result = CliRunner(**separate).invoke(cli, [str(arg) for arg in args], prog_name="im2rec")
+    finally:
+        sys.path[:] = path  # the folder of the user's transforms is in it
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert code in (None, result.exit_code), result.stdout + result.stderr
