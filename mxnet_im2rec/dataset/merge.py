@@ -66,7 +66,7 @@ def concatenate(rec_paths: Sequence[_Path], output_path: _Path, *, overwrite: bo
     if isinstance(rec_paths, (str, bytes, os.PathLike)) or not len(rec_paths):
         raise ArgumentTypeError("rec_paths", "must be a list of paths, at least one", rec_paths)
     paths = DatasetPaths.of_output(output_path)
-    arguments.refuse_existing([paths.rec, paths.idx], overwrite)
+    arguments.refuse_existing([paths.rec, paths.idx, paths.failures], overwrite)
     with ExitStack() as stack:
         files = [stack.enter_context(RecordFile(path)) for path in rec_paths]
         _refuse_repeated(files)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import uuid
@@ -18,6 +19,8 @@ from ..images.formats import sniff
 from ..recordio.reader import RecordFile
 from ..recordio.record import Record
 from ..text import Argument, Text, count
+
+_log = logging.getLogger("mxnet_im2rec")
 
 _Path = Union[str, os.PathLike]
 
@@ -78,7 +81,8 @@ def extract(
     by_label : bool
         Put the images into a subfolder for each first label.
     overwrite : bool
-        Whether to replace the files of an earlier extraction. A folder that holds any other file is never replaced.
+        Whether to put the images in the place of those of an earlier extraction. The earlier folder is not deleted: it gets
+        another name, which a warning says. A folder that holds any other file is refused.
 
     Returns
     -------
@@ -108,7 +112,7 @@ def extract(
         except BaseException:
             os.rename(previous, folder)
             raise
-        shutil.rmtree(previous)
+        _log.warning("the earlier files of %r are in %r now; delete that folder if they are not needed", folder, previous)
         return report
     list_path = os.path.join(folder, "images.lst")
     partial = list_path + ".partial"

@@ -144,7 +144,7 @@ def made(tmp_path_factory):
     (folder / "late.lst").write_text("".join(f"{number}\t1\t{number}.png\n" for number in range(5)))
     with pytest.raises(mxnet_im2rec.ErrorLimitExceeded):  # at the last entry; what was secured before it stays
         mxnet_im2rec.im2rec(str(folder / "late.lst"), str(folder / "late"), batch_size=2, root=images, num_workers=0)
-    (folder / "mine.py").write_text("import threading\n\nlock = threading.Lock().acquire\n")
+    (folder / "locked.py").write_text("import threading\n\nlock = threading.Lock().acquire\n")
     second = int((folder / "good.idx").read_text().split()[3])  # where the second record begins
     (folder / "cut.rec").write_bytes(whole[:second] + b"oops" + whole[second + 4 :])
     (folder / "odd.idx").write_text("what\n")
@@ -213,8 +213,8 @@ CASES = {  # what Python calls, what one types, and what each of them says, with
         "--max-pixels was |without --resume",
     ),
     "transforms that cannot travel": (
-        "im2rec('good.lst', 'x', load_transforms('mine.py:lock'), mp_context='spawn', num_workers=1, root='images')",
-        "pack good.lst x --transforms mine.py:lock --start-method spawn --workers 1 --root images",
+        "im2rec('good.lst', 'x', load_transforms('locked.py:lock'), mp_context='spawn', num_workers=1, root='images')",
+        "pack good.lst x --transforms locked.py:lock --start-method spawn --workers 1 --root images",
         "transformations cannot be sent|num_workers=0, or mp_context='fork' where",
         "--transforms cannot be sent|--workers 0, or --start-method fork where",
     ),
