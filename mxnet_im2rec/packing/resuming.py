@@ -45,8 +45,10 @@ def resume(run: Run, writer: RecordWriter, entries: Entries) -> int:
     wanted = set(positions_to_prove(kept.records))
     to_prove: List[ListEntry] = []
     again: List[Tuple[KeptFailure, _Entry]] = []
+    damaged = {number: (image.index, image.path) for number, image in writer.kept_damaged}
     is_the_same = True
     for entry in islice(entries, kept.entries):
+        is_the_same = is_the_same and damaged.get(run.num_entries, (entry.index, entry.path)) == (entry.index, entry.path)
         if run.num_entries in places:
             again.append((places[run.num_entries], entry))
         else:
