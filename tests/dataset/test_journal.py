@@ -205,3 +205,17 @@ def test_settings_with_escape_sequences_reach_no_message(interrupted):
     with pytest.raises(ResumeError) as caught:
         pack(folder, resume=True)
     assert str(caught.value).isprintable() and "\\x1b[2J" in str(caught.value)
+
+
+@pytest.mark.parametrize("row", [[1, 2, 999, "1.png", "odd"], [1, 2, 2, "none.png", "odd"]], ids=["index", "path"])
+def test_a_damaged_image_that_the_list_has_not_is_refused(interrupted, row):
+    folder, left, _, _ = interrupted
+    lines = lines_of(left[JOURNAL])
+    checkpoint = next(line for line in lines if "checkpoint" in line)
+    checkpoint["damaged"] = [row]
+    restore(folder, {**left, JOURNAL: signed(lines)})
+    with pytest.raises(ResumeError, match="the list is not the one"):
+        pack(folder, resume=True)
+    checkpoint["damaged"] = [[1, 2, 2, "1.png", "odd"]]
+    restore(folder, {**left, JOURNAL: signed(lines)})
+    assert [image.path for image in pack(folder, resume=True).damaged] == ["1.png"]
