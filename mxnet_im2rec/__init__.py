@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, List
 
-from . import mxnet_compat as _mxnet_compat
+from . import mxnet_numpy as _mxnet_numpy
 
 if TYPE_CHECKING:
     from .dataset.merge import concatenate
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         ListChangedError,
         ListLineError,
         MXNetUnavailableError,
+        OpenCVUnavailableError,
         OutputError,
         RecordFormatError,
         ResumeError,
@@ -68,6 +69,7 @@ __all__ = [
     "ListReport",
     "LostRange",
     "MXNetUnavailableError",
+    "OpenCVUnavailableError",
     "OutputError",
     "PackReport",
     "Problem",
@@ -124,7 +126,7 @@ _HOMES = {
     "verify": "verification.verify",
 }  # the rest are errors
 
-_mxnet_compat.install()
+_mxnet_numpy.install()
 
 
 def __getattr__(name: str) -> Any:

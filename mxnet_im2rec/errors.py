@@ -16,7 +16,8 @@
     ├── ResumeError (ValueError)               an interrupted run cannot be gone on with
     ├── ListChangedError (ValueError)          the list changed while it was read
     ├── OutputError (OSError)                  the .rec or .idx could not be written whole
-    └── MXNetUnavailableError (ImportError)    MXNet cannot be imported here
+    ├── MXNetUnavailableError (ImportError)    MXNet cannot be imported here
+    └── OpenCVUnavailableError (ImportError)   OpenCV cannot be imported here
 
 A wrong argument is a ``ValueError`` or a ``TypeError``, with its parts as attributes (:class:`ArgumentError`); a list that
 cannot be opened is the ``OSError`` of opening it. Every error survives pickling with its attributes and its cause. A message that
@@ -244,6 +245,10 @@ class OutputError(Im2RecError, OSError):
 
 class MXNetUnavailableError(Im2RecError, ImportError):
     """MXNet cannot be imported on this machine; the message says what to install."""
+
+
+class OpenCVUnavailableError(Im2RecError, ImportError):
+    """OpenCV cannot be imported on this machine; the message says what to install."""
 
 
 class LabelPrecisionWarning(UserWarning):

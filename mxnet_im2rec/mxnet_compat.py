@@ -1,52 +1,48 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""Imports MXNet on every supported Python and NumPy; the only place that knows how.
+"""Imports MXNet, or says why that cannot be done; and what MXNet's threads need. The only place that imports MXNet.
 
-MXNet 1.9.1, the last release, uses names such as ``numpy.bool`` that NumPy 1.24 removed, when it is imported and when it
-runs, and ``distutils``, which Python 3.12 dropped and setuptools brings back. :func:`install` arranges that the names are
-put back when MXNet is about to be imported, by whoever imports it; until then NumPy is left alone.
+MXNet 1.9.1, the last release, needs ``distutils``, which Python 3.12 dropped and setuptools brings back. What it needs of NumPy
+is in mxnet_numpy.py.
 """
 
 from __future__ import annotations
 
 import ctypes
 import importlib
-import importlib.abc
+import importlib.util
 import re
 import sys
 from contextlib import suppress
 from types import ModuleType
-from typing import Any
 
 from .errors import MXNetUnavailableError
+from .mxnet_numpy import install
+from .shared_libraries import advice_on
+
+HOW_TO_INSTALL = (
+    "pip install mxnet"
+    if sys.version_info < (3, 13)
+    else "pip install --no-deps mxnet==1.9.1 graphviz==0.8.4 requests urllib3 idna certifi charset-normalizer setuptools"
+)
+"""The command that installs MXNet. Its metadata ask for NumPy 1, of which there is no wheel for Python 3.13 and later."""
 
 _CLOCK = re.compile(r"\[\d\d:\d\d:\d\d\] ")
 _OPERATOR = re.compile(r"(?<=Error in operator )\w+")
 _COUNTED = re.compile(r"\d+(?=_|$)")  # within a name such as hybridsequential0_resize1_fwd
 
-_REMOVED_ALIASES = {"bool": bool, "object": object, "int": int, "float": float, "complex": complex, "str": str}
+
+def is_installed() -> bool:
+    """Whether there is an MXNet that could be imported; whether that works is not tried."""
+    try:
+        return importlib.util.find_spec("mxnet") is not None
+    except ValueError:  # a None in sys.modules
+        return False
 
 
-def _put_back_aliases() -> None:
-    import numpy
-
-    for name, builtin in _REMOVED_ALIASES.items():
-        if name not in vars(numpy):  # not hasattr: NumPy 1.20 to 1.23 still has them, and warns of each
-            setattr(numpy, name, builtin)
-
-
-class _BeforeMXNet(importlib.abc.MetaPathFinder):
-    """Finds nothing; is asked before any finder that would, which is the moment to prepare NumPy."""
-
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
-        if fullname == "mxnet":
-            _put_back_aliases()
-
-
-def install() -> None:
-    """Have NumPy prepared as soon as anyone imports MXNet. A second call changes nothing."""
-    if not any(isinstance(finder, _BeforeMXNet) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _BeforeMXNet())
+def is_loaded() -> bool:
+    """Whether this process has imported MXNet."""
+    return sys.modules.get("mxnet") is not None
 
 
 def import_mxnet() -> ModuleType:
@@ -67,18 +63,16 @@ def import_mxnet() -> ModuleType:
         return importlib.import_module("mxnet")
     except ModuleNotFoundError as error:
         if error.name == "mxnet":
-            raise MXNetUnavailableError("MXNet is not installed: pip install mxnet") from error
-        if error.name == "distutils":
-            raise MXNetUnavailableError(
-                "MXNet needs distutils, which Python 3.12 and later get from setuptools: pip install setuptools"
-            ) from error
-        raise MXNetUnavailableError(
-            f"MXNet cannot be imported, it needs the module {error.name!r}: pip install {error.name}"
-        ) from error
-    except Exception as error:  # an AttributeError of NumPy 2, an OSError of a shared library, ...
+            why = f"MXNet is not installed: {HOW_TO_INSTALL}"
+        elif error.name == "distutils":
+            why = "MXNet needs distutils, which Python 3.12 and later get from setuptools: pip install setuptools"
+        else:
+            why = f"MXNet cannot be imported, it needs the module {error.name!r}: pip install {error.name}"
+        raise MXNetUnavailableError(why) from error
+    except Exception as error:  # an AttributeError of NumPy, an OSError of a shared library, ...
         import numpy
 
-        advice = _advice(numpy.__version__)
+        advice = advice_on(error) or f"install it again, into a fresh environment: {HOW_TO_INSTALL}"
         raise MXNetUnavailableError(
             f"MXNet cannot be imported on Python {sys.version_info[0]}.{sys.version_info[1]} with NumPy {numpy.__version__} "
             f"({type(error).__name__}: {error}): {advice}"
@@ -120,9 +114,3 @@ def explain(error: BaseException) -> str:
     text = " ".join(line for line in lines if line and not line.startswith(noise))
     text = _OPERATOR.sub(lambda name: _COUNTED.sub("", name.group()), _CLOCK.sub("", text))
     return text[len("MXNetError: ") :] if text.startswith("MXNetError: ") else text
-
-
-def _advice(numpy_version: str) -> str:
-    if int(numpy_version.split(".")[0]) >= 2:
-        return 'it needs NumPy 1: pip install "numpy<2"'
-    return 'reinstall it: pip install --force-reinstall "mxnet>=1.9.1" "numpy<2"'

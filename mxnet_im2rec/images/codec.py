@@ -13,10 +13,10 @@ import threading
 from contextlib import contextmanager
 from typing import Callable, Iterator, List, Optional, Tuple
 
-import cv2
 import numpy as np
 
 from ..errors import ArgumentValueError, ImageError
+from ..opencv_compat import cv2
 from . import jpeg
 from .checks import check_whole
 from .formats import describe, sniff

@@ -189,7 +189,7 @@ def _last_bytes(stream: BinaryIO, head: bytes, size: int) -> bytes:
 
 def _has_decoder(path: str) -> bool:
     """Whether OpenCV has a decoder for a file of a rare format, by its first bytes. The usual formats need no OpenCV here."""
-    import cv2
+    from ..opencv_compat import cv2
 
     try:
         return bool(cv2.haveImageReader(path))

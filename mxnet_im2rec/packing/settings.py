@@ -98,7 +98,7 @@ class PackSettings:
 
         Code cannot be written down. So a run that resumes also makes a few records again, and compares them.
         """
-        import cv2
+        from ..opencv_compat import cv2
 
         names = ("seed", "color", "encoding", "quality", "pass_through", "fast_decode", "max_pixels", "strict", "pack_labels")
         return {

@@ -13,7 +13,6 @@ from collections import Counter
 from functools import partial
 from typing import Any, List, Optional, Sequence, Set, Tuple, Union
 
-import cv2
 import numpy as np
 
 from ..errors import ArgumentTypeError, ArgumentValueError, ImageError, RecordFormatError
@@ -21,6 +20,7 @@ from ..images import codec as images
 from ..images.decoder_messages import listen_to
 from ..labels import as_float32, detection_classes
 from ..limits import MAX_PIXELS
+from ..opencv_compat import cv2
 from ..recordio.reader import RecordFile
 from ..recordio.record import Record
 from ..text import Argument, Text

@@ -18,12 +18,12 @@ import traceback
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any, Callable, Iterator, List, Optional, Tuple
 
-import cv2
 import numpy as np
 
 from ..errors import ArgumentTypeError
 from ..images import codec as images
 from ..mxnet_compat import forget_failures, import_mxnet
+from ..opencv_compat import cv2
 from ..text import Argument, Text
 from .operators import outputs_written
 from .result import to_uint8

@@ -10,10 +10,9 @@ import sys
 from contextlib import contextmanager
 from typing import Iterator
 
-import cv2
-
 from ..images.codec import one_thread
 from ..mxnet_compat import flush_c_streams, wait_for_operators
+from ..opencv_compat import cv2
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _KEPT_BYTES = -1, -3, 256 << 20  # malloc.h
 _MOST_IN_OLD_GLIBC = 32 << 20  # bytes that _M_MMAP_THRESHOLD may be

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from typing import Any, Tuple
 
-import cv2
 import numpy as np
 
 from ..errors import TransformResultError
+from ..opencv_compat import cv2
 
 _CHANNELS = (1, 3, 4)
 _HALF_A_LEVEL = 0.5 / 255

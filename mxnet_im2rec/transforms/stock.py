@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, List, Optional, Sequence, Tuple, Union
 
-import cv2
 import numpy as np
 
 from ..mxnet_compat import import_mxnet
+from ..opencv_compat import cv2
 
 _DETERMINISTIC = ("Resize", "CenterCrop", "CropResize", "ToTensor", "Normalize", "Cast")
 _CONTAINERS = ("Compose", "Sequential", "HybridSequential")

@@ -22,7 +22,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Callable, List, NamedTuple, NoReturn, Optional, Set, Tuple
 
-import cv2
 import numpy as np
 
 from ..cpus import usable_cpus
@@ -32,6 +31,7 @@ from ..images.checks import check_readable_by_mxnet, check_size
 from ..images.decoder_messages import means_damage
 from ..images.formats import MXNET_FORMATS, describe, sniff
 from ..mxnet_compat import explain, import_mxnet
+from ..opencv_compat import cv2
 from ..recordio.record import Record, record_at, scan
 from ..storage.filebuffer import FileBuffer
 from ..text import count

@@ -8,7 +8,6 @@ import functools
 import multiprocessing
 from typing import Any, Dict, Iterator, NamedTuple, Optional, Tuple, Union
 
-import cv2
 import numpy as np
 
 from ..engine.ordered import ordered_map
@@ -17,6 +16,7 @@ from ..engine.serial import SerialPool
 from ..errors import RecordFormatError, WorkerDiedError
 from ..images import codec as images
 from ..images.decoder_messages import listen_to
+from ..opencv_compat import cv2
 from ..recordio.record import Record, record_at
 from ..storage.filebuffer import FileBuffer
 from ..text import Argument, Text

@@ -31,6 +31,7 @@ ERRORS = {
     ),
     "VerifyError": (errors.VerifyError([FAILURE], "a.rec"), {"problems": (FAILURE,), "rec_path": "a.rec", "num_problems": 1}),
     "MXNetUnavailableError": (errors.MXNetUnavailableError("m"), {}),
+    "OpenCVUnavailableError": (errors.OpenCVUnavailableError("m"), {}),
 }
 FAMILY = {
     "Im2RecError": Exception,
@@ -46,6 +47,7 @@ FAMILY = {
     "RecordFormatError": ValueError,
     "VerifyError": ValueError,
     "MXNetUnavailableError": ImportError,
+    "OpenCVUnavailableError": ImportError,
 }
 each_error = pytest.mark.parametrize(("error", "attributes"), list(ERRORS.values()), ids=list(ERRORS))
 

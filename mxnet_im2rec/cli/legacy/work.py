@@ -40,7 +40,7 @@ class Work:
 
     def prepare(self) -> None:
         """Make a worker process ready: one thread each, since there are as many processes as were asked for."""
-        import cv2
+        from ...opencv_compat import cv2
 
         if cv2.getNumThreads() != 1:  # not in a worker that was forked
             cv2.setNumThreads(1)
@@ -90,10 +90,10 @@ class Work:
         return ""
 
     def _decode(self, path: str, data: bytes) -> np.ndarray:
-        import cv2
         import numpy as np
 
         from ...images.formats import describe
+        from ...opencv_compat import cv2
 
         if not data:
             raise ImageError("the file is empty")
@@ -105,7 +105,7 @@ class Work:
 
     def _shape(self, image: np.ndarray) -> np.ndarray:
         """Cut out the square in the middle, then give the shorter side its length."""
-        import cv2
+        from ...opencv_compat import cv2
 
         if self._center_crop:
             height, width = image.shape[:2]
@@ -122,7 +122,7 @@ class Work:
         return image
 
     def _encode(self, image: np.ndarray) -> bytes:
-        import cv2
+        from ...opencv_compat import cv2
 
         parameter = cv2.IMWRITE_PNG_COMPRESSION if self._encoding == ".png" else cv2.IMWRITE_JPEG_QUALITY
         done, encoded = cv2.imencode(self._encoding, image, [parameter, self._quality])
