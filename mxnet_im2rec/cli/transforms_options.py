@@ -11,7 +11,7 @@ import inspect
 import os
 import sys
 from types import ModuleType
-from typing import Any, Callable, Optional
+from typing import Any, Callable, List, Optional
 
 import click
 
@@ -82,17 +82,16 @@ class TransformOptions:
             return None
         if self._named is not None:
             return load_transforms(self._named)
-        from ..mxnet_compat import import_mxnet
+        from ..transforms import CenterCrop, Compose, Resize
 
-        stock = import_mxnet().gluon.data.vision.transforms
-        steps = []
+        steps: List[Callable[..., Any]] = []
         if self._resize is not None:
-            steps.append(stock.Resize(self._resize))
+            steps.append(Resize(self._resize))
         if self._short_edge is not None:
-            steps.append(stock.Resize(self._short_edge, keep_ratio=True))
+            steps.append(Resize(self._short_edge, keep_ratio=True))
         if self._crop is not None:
-            steps.append(stock.CenterCrop(self._crop))
-        return stock.Compose(steps)
+            steps.append(CenterCrop(self._crop))
+        return Compose(steps)
 
 
 def load_transforms(named: str) -> Callable[..., Any]:

@@ -16,6 +16,7 @@ from ..dataset.writer import RecordWriter
 from ..errors import ArgumentValueError, EmptyDatasetError, ErrorLimitExceeded, ListChangedError, name_table
 from ..lists.open_list import ListLike, open_list
 from ..lists.source import ListSource
+from ..mxnet_compat import is_loaded
 from ..progress import Progress, open_progress
 from ..recordio.paths import DatasetPaths, is_of_failed_run, what_readers_stumble_on
 from ..text import Argument, Call, Text
@@ -236,9 +237,7 @@ class _Packing:
             workers = settings.num_workers or 0
             pool = stack.enter_context(open_pool(self._worker, workers, settings.mp_context, settings.timeout))
             run = Run(pool, self._worker, settings)
-            # Only now, when the workers work already, MXNet is loaded if it is not yet. For pass_through it is not needed at all.
-            through_mxnet = not self._worker.pass_through
-            writer = RecordWriter(paths, through_mxnet=through_mxnet, settings=self._text, resume=settings.resume)
+            writer = RecordWriter(paths, through_mxnet=is_loaded(), settings=self._text, resume=settings.resume)
             stack.enter_context(writer)
             if writer.found_complete:
                 return self._nothing_to_do(run, started)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..values import Failure
     from .worker import Worker
 
+_OWN_TRANSFORMS = "mxnet_im2rec.transforms.opencv_steps"
 _GLUON_S_OWN = {"_prefix", "_name", "_empty_prefix", "_active", "_flags", "_monitor_all", "_backend", "_in_format", "_out_format"}
 
 
@@ -99,13 +100,14 @@ class PackSettings:
         Code cannot be written down. So a run that resumes also makes a few records again, and compares them.
         """
         from ..opencv_compat import cv2
+        from ..transforms.plan import needs_mxnet
 
         names = ("seed", "color", "encoding", "quality", "pass_through", "fast_decode", "max_pixels", "strict", "pack_labels")
         return {
             **{name: str(getattr(self, name)) for name in names},
             "only": _text_of_lines(failed_before),
             "transformations": describe(self.transformations),
-            "mxnet": _version_of_mxnet(),
+            "mxnet": _version_of_mxnet() if needs_mxnet(self.transformations) else "not needed",
             "opencv": cv2.__version__,
         }
 
@@ -120,6 +122,8 @@ def describe(transform: Any) -> str:
     'Compose(HybridSequential(Resize(keep=False, size=300, interpolation=1), ToTensor()))'
     """
     kind = type(transform)
+    if kind.__module__ == _OWN_TRANSFORMS and not hasattr(transform, "_children"):
+        return repr(transform)
     children = getattr(transform, "_children", None)
     if transform is None or not isinstance(children, dict):
         named = transform if hasattr(transform, "__qualname__") else kind

@@ -17,7 +17,7 @@ from ..images.decoder_messages import listen_to
 from ..mxnet_compat import forget_failures
 from ..storage.opening import open_without_waiting
 from ..values import ListEntry
-from .plan import TransformPlan
+from .plan import make_plan
 from .processes import prepare_worker_process
 from .reasons import has_used_up_its_process
 
@@ -44,7 +44,7 @@ class ImageLoader:
         if color not in (1, 0, -1):
             raise ArgumentValueError("color", "must be 1 (RGB), 0 (grey) or -1 (as stored)", color)
         self._root = root
-        self._plan = None if transformations is None else TransformPlan(transformations, seed)
+        self._plan = None if transformations is None else make_plan(transformations, seed)
         self._color = int(color)
         self._fast_decode = bool(fast_decode)
         self._max_pixels = max_pixels

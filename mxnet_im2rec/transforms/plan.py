@@ -16,18 +16,83 @@ import random
 import struct
 import traceback
 from contextlib import ExitStack, contextmanager, nullcontext
-from typing import Any, Callable, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-from ..errors import ArgumentTypeError
+from ..errors import ArgumentTypeError, MXNetUnavailableError
 from ..images import codec as images
 from ..mxnet_compat import forget_failures, import_mxnet
 from ..opencv_compat import cv2
 from ..text import Argument, Text
+from .opencv_steps import OutOfReach, Resize, Step
 from .operators import outputs_written
 from .result import to_uint8
-from .stock import OutOfReach, Resize, Step, flatten, is_deterministic, opencv_prefix, undone_by_storing
+from .stock import OWN, flatten, is_deterministic, opencv_prefix, undone_by_storing
+
+
+def make_plan(transformations: Callable, seed: int) -> Union[OpenCVPlan, TransformPlan]:
+    """The plan for transforms. It needs MXNet only if one of them is not of :mod:`mxnet_im2rec.transforms`.
+
+    Parameters
+    ----------
+    transformations : callable
+        A Compose, any other Block, or any callable, from an (H, W, C) uint8 RGB NDArray to an image.
+    seed : int
+        Random transforms depend on nothing but this and the image's index.
+    """
+    if isinstance(transformations, type):
+        rule = f"must be an instance, such as {transformations.__name__}(...), not the class itself"
+        raise ArgumentTypeError("transformations", rule)
+    if not callable(transformations):
+        rule = f"must be a Compose, a Block or another callable, not {type(transformations).__name__}"
+        help = "put the list into transforms.Compose([...])" if isinstance(transformations, (list, tuple)) else ""
+        raise ArgumentTypeError("transformations", rule, help=help)
+    if needs_mxnet(transformations):
+        return TransformPlan(transformations, seed)
+    return OpenCVPlan(flatten(transformations, None))
+
+
+def needs_mxnet(transformations: Optional[Callable]) -> bool:
+    """Whether a transform runs on NDArrays, at least in part."""
+    return transformations is not None and not all(type(each) in OWN for each in flatten(transformations, None))
+
+
+class OpenCVPlan:
+    """Applies steps that OpenCV runs. The methods are those of :class:`TransformPlan`."""
+
+    is_random = False
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._steps = steps
+
+    def prepare(self) -> None:
+        """Nothing has to be made ready."""
+
+    def forget_graphs(self, error: BaseException) -> None:
+        """There are none."""
+
+    def target_size(self, height: int, width: int) -> Optional[Tuple[int, int]]:
+        return _target_size(self._steps, height, width)
+
+    def __call__(self, image: np.ndarray, index: int, full_size: Optional[Tuple[int, int]] = None) -> np.ndarray:
+        return _run(self._steps, image, full_size)
+
+
+def _target_size(steps: Sequence[Step], height: int, width: int) -> Optional[Tuple[int, int]]:
+    """The (width, height) that the first step makes of an image; None if that is no resize."""
+    first = steps[0] if steps else None
+    return first.target(height, width) if isinstance(first, Resize) else None
+
+
+def _run(steps: Sequence[Step], image: np.ndarray, full_size: Optional[Tuple[int, int]]) -> np.ndarray:
+    """Run steps on an image, which may have been decoded smaller than its full (height, width)."""
+    for number, step in enumerate(steps):
+        if number == 0 and full_size is not None and isinstance(step, Resize):
+            image = step.to(image, step.target(*full_size))
+        else:
+            image = step.apply(image)
+    return image
 
 
 class TransformPlan:
@@ -40,28 +105,23 @@ class TransformPlan:
 
     Parameters
     ----------
-    transformations : callable
-        A Compose, any other Block, or any callable, from an (H, W, C) uint8 RGB NDArray to an image.
-    seed : int
-        Random transforms depend on nothing but this and the image's index.
+    transformations, seed
+        As for :func:`make_plan`.
 
     Examples
     --------
     >>> from mxnet.gluon.data.vision import transforms
-    >>> plan = TransformPlan(transforms.Compose([transforms.Resize(8), transforms.ToTensor()]), seed=0)
+    >>> plan = make_plan(transforms.Compose([transforms.Resize(8), transforms.ToTensor()]), seed=0)
     >>> plan(np.zeros((20, 30, 3), np.uint8), index=0).shape
     (8, 8, 3)
     """
 
     def __init__(self, transformations: Callable, seed: int) -> None:
-        if isinstance(transformations, type):
-            rule = f"must be an instance, such as {transformations.__name__}(...), not the class itself"
-            raise ArgumentTypeError("transformations", rule)
-        if not callable(transformations):
-            rule = f"must be a Compose, a Block or another callable, not {type(transformations).__name__}"
-            help = "put the list into transforms.Compose([...])" if isinstance(transformations, (list, tuple)) else ""
-            raise ArgumentTypeError("transformations", rule, help=help)
-        mx = import_mxnet()
+        try:
+            mx = import_mxnet()
+        except MXNetUnavailableError as error:
+            what = "These transformations need MXNet; only Compose, Resize and CenterCrop of mxnet_im2rec.transforms do not"
+            raise MXNetUnavailableError(f"{error}. {what}") from error
         stock = mx.gluon.data.vision.transforms
         self._seed = seed
         self._is_in_worker = False
@@ -85,11 +145,13 @@ class TransformPlan:
 
     def _agree(self, step: Step, block: Callable) -> bool:
         """Whether OpenCV gives the same bits as MXNet on this machine: builds may differ. The tests try many more images."""
+        if step is block:  # of this package: it is OpenCV's wherever it runs
+            return True
         noise = np.random.RandomState(0)
         for shape in ((61, 47, 3), (40, 90, 1)):
             image = noise.randint(0, 256, shape).astype(np.uint8)
             try:
-                ours = np.atleast_3d(step(image.copy()))
+                ours = np.atleast_3d(step.apply(image.copy()))
             except (OutOfReach, cv2.error):
                 continue
             try:
@@ -133,8 +195,7 @@ class TransformPlan:
 
     def target_size(self, height: int, width: int) -> Optional[Tuple[int, int]]:
         """The (width, height) that the first step makes of an image; None if the plan does not begin with a resize."""
-        first = self._steps[0] if self._steps else None
-        return first.target(height, width) if isinstance(first, Resize) else None
+        return _target_size(self._steps, height, width)
 
     def __call__(self, image: np.ndarray, index: int, full_size: Optional[Tuple[int, int]] = None) -> np.ndarray:
         """Apply the transform to one image.
@@ -163,19 +224,11 @@ class TransformPlan:
         channels = 1 if image.ndim == 2 else image.shape[2]
         if channels in self._channels:
             try:
-                stepped = self._run_steps(image, full_size)
+                stepped = _run(self._steps, image, full_size)
             except OutOfReach:
                 return self._run_blocks([self._whole], [], image, index)
             return self._run_blocks(self._middle, self._tail, stepped, index) if self._middle else stepped
         return self._run_blocks([self._whole], [], image, index)
-
-    def _run_steps(self, image: np.ndarray, full_size: Optional[Tuple[int, int]]) -> np.ndarray:
-        for number, step in enumerate(self._steps):
-            if number == 0 and full_size is not None and isinstance(step, Resize):
-                image = step.to(image, step.target(*full_size))
-            else:
-                image = step(image)
-        return image
 
     def _run_blocks(self, blocks: Any, tail: Any, image: np.ndarray, index: int) -> np.ndarray:
         """Run transforms on an NDArray; those of the tail, which storing undoes, only if what they get is not stored as it is."""

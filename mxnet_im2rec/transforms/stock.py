@@ -8,100 +8,22 @@ as stock transforms. The tests compare every step with MXNet's own operator over
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, List, Optional, Sequence, Tuple, Union
+from typing import Any, List, Optional, Sequence, Tuple
 
-import numpy as np
-
-from ..mxnet_compat import import_mxnet
-from ..opencv_compat import cv2
+from .opencv_steps import INTERPOLATIONS, CenterCrop, Compose, CropResize, Resize, Step
 
 _DETERMINISTIC = ("Resize", "CenterCrop", "CropResize", "ToTensor", "Normalize", "Cast")
 _CONTAINERS = ("Compose", "Sequential", "HybridSequential")
 
 
-class OutOfReach(Exception):  # noqa: N818  # never leaves the package
-    """This step may not give the same bits as MXNet on this image."""
+OWN = (Resize, CenterCrop)
 
 
-def _resize(image: np.ndarray, size: Tuple[int, int], interpolation: int) -> np.ndarray:
-    """The image in another (width, height).
-
-    OpenCV 4 and the OpenCV 3.4.2 inside MXNet round a side of one pixel differently where Lanczos (4) makes it longer.
-    """
-    if interpolation == cv2.INTER_LANCZOS4 and 1 in image.shape[:2]:
-        raise OutOfReach
-    return cv2.resize(image, size, interpolation=interpolation)
-
-
-@dataclass(frozen=True)
-class Resize:
-    """``transforms.Resize``, by OpenCV. Arrays are (H, W) or (H, W, C) uint8, here and in the other steps."""
-
-    size: Tuple[int, ...]  # (shorter or both sides,) or (width, height)
-    keep_ratio: bool
-    interpolation: int
-
-    def target(self, height: int, width: int) -> Tuple[int, int]:
-        """The (width, height) that an image of this height and width gets."""
-        if len(self.size) == 2:
-            return self.size[0], self.size[1]
-        (size,) = self.size
-        if not self.keep_ratio:
-            return size, size
-        return (size, height * size // width) if height > width else (width * size // height, size)
-
-    def __call__(self, image: np.ndarray) -> np.ndarray:
-        return self.to(image, self.target(*image.shape[:2]))
-
-    def to(self, image: np.ndarray, target: Tuple[int, int]) -> np.ndarray:
-        return _resize(image, target, self.interpolation)
-
-
-@dataclass(frozen=True)
-class CenterCrop:
-    """``transforms.CenterCrop``: the largest centred part of its ratio, resized where that is smaller than the size."""
-
-    size: Tuple[int, int]  # (width, height)
-    interpolation: int
-
-    def __call__(self, image: np.ndarray) -> np.ndarray:
-        height, width = image.shape[:2]
-        new_width, new_height = import_mxnet().image.scale_down((width, height), self.size)
-        left, top = int((width - new_width) / 2), int((height - new_height) / 2)
-        part = image[top : top + new_height, left : left + new_width]
-        if 0 in part.shape:
-            raise OutOfReach
-        return part if (new_width, new_height) == self.size else _resize(part, self.size, self.interpolation)
-
-
-@dataclass(frozen=True)
-class CropResize:
-    """``transforms.CropResize``: a fixed part, resized if a size is given."""
-
-    left: int
-    top: int
-    width: int
-    height: int
-    resize: Optional[Resize]
-
-    def __call__(self, image: np.ndarray) -> np.ndarray:
-        part = image[self.top : self.top + self.height, self.left : self.left + self.width]
-        if part.shape[:2] != (self.height, self.width):
-            raise OutOfReach  # MXNet raises an error
-        return part if self.resize is None else self.resize(part)
-
-
-_INTERPOLATIONS = (0, 1, 3, 4)  # 2, cubic, differs by a level here and there between MXNet's OpenCV and newer ones
-
-
-Step = Union[Resize, CenterCrop, CropResize]
-
-
-def _is_plain(block: Any, kinds: Sequence[type]) -> bool:
-    """Whether a Block is of one of these types, not of a subclass, and its behaviour is not changed."""
+def _is_plain(block: Any, stock: Any, *names: str) -> bool:
+    """Whether a Block is of one of these types of Gluon's, not of a subclass, and its behaviour is not changed."""
     return (
-        type(block) in kinds
+        stock is not None
+        and type(block) in [getattr(stock, name) for name in names]
         and not block._forward_hooks
         and not block._forward_pre_hooks
         and not {"forward", "hybrid_forward", "__call__"} & vars(block).keys()
@@ -110,12 +32,15 @@ def _is_plain(block: Any, kinds: Sequence[type]) -> bool:
 
 def is_deterministic(block: Any, stock: Any) -> bool:
     """Whether a Block is known to use no random generator."""
-    return _is_plain(block, [getattr(stock, name) for name in _DETERMINISTIC])
+    return type(block) in OWN or _is_plain(block, stock, *_DETERMINISTIC)
 
 
 def flatten(transform: Any, stock: Any) -> List[Any]:
-    """The transforms in the order in which they run. Containers are replaced by what they contain."""
-    if not _is_plain(transform, [getattr(stock, name) for name in _CONTAINERS]):
+    """The transforms in the order in which they run. Containers are replaced by what they contain.
+
+    ``stock`` is ``mxnet.gluon.data.vision.transforms`` here and below; None where MXNet is not loaded.
+    """
+    if type(transform) is not Compose and not _is_plain(transform, stock, *_CONTAINERS):
         return [transform]
     return [block for child in transform._children.values() for block in flatten(child, stock)]
 
@@ -132,14 +57,16 @@ def opencv_prefix(blocks: Sequence[Any], stock: Any) -> List[Step]:
 
 
 def _opencv_step(block: Any, stock: Any) -> Optional[Step]:
-    """The OpenCV step for a Block; None if it may not give the same bits."""
-    if _is_plain(block, [stock.Resize]):
+    """The OpenCV step for a transform; None if it may not give the same bits."""
+    if type(block) in OWN:
+        return block
+    if _is_plain(block, stock, "Resize"):
         return _resize_step(block._size, block._keep, block._interpolation)
-    if _is_plain(block, [stock.CenterCrop]):
+    if _is_plain(block, stock, "CenterCrop"):
         size, interpolation = block._args
-        known = _are_sizes(size, (2,)) and interpolation in _INTERPOLATIONS
+        known = _are_sizes(size, (2,)) and interpolation in INTERPOLATIONS
         return CenterCrop((size[0], size[1]), interpolation) if known else None
-    if _is_plain(block, [stock.CropResize]):
+    if _is_plain(block, stock, "CropResize"):
         box = (block._x, block._y, block._width, block._height)
         if not (_are_sizes(box[2:], (2,)) and all(type(place) is int and place >= 0 for place in box)):
             return None
@@ -152,7 +79,7 @@ def _opencv_step(block: Any, stock: Any) -> Optional[Step]:
 
 def _resize_step(size: Any, keep_ratio: Any, interpolation: Any) -> Optional[Resize]:
     sizes = size if isinstance(size, (tuple, list)) else (size,)
-    if not _are_sizes(sizes, (1, 2)) or interpolation not in _INTERPOLATIONS or not isinstance(keep_ratio, bool):
+    if not _are_sizes(sizes, (1, 2)) or interpolation not in INTERPOLATIONS or not isinstance(keep_ratio, bool):
         return None
     return Resize(tuple(sizes), keep_ratio, interpolation)
 
@@ -168,9 +95,9 @@ def undone_by_storing(blocks: Sequence[Any], stock: Any) -> Tuple[int, Tuple[int
     """
     channels: Tuple[int, ...] = (1, 3)
     for count, block in enumerate(reversed(blocks), 1):
-        if _is_plain(block, [stock.ToTensor]):
+        if _is_plain(block, stock, "ToTensor"):
             return count, channels
-        if not _is_plain(block, [stock.Normalize]):
+        if not _is_plain(block, stock, "Normalize"):
             break
         for value, neutral in ((block._mean, 0), (block._std, 1)):
             values = value if isinstance(value, (tuple, list)) else (value,)
