@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures: folders of real photos with their lists."""
 
+import importlib.util
+import re
 import shutil
+from pathlib import Path
 
 import pytest
 from photos import EXIF_ORIENTATION, PHOTOS, SKIMAGE, make_varieties, write_list  # noqa: F401  # some tests take these from here
@@ -30,11 +33,23 @@ WHOLE = {
     "test_mxnet_reader",
 }
 
+HAS_MXNET = importlib.util.find_spec("mxnet") is not None
+HERE = Path(__file__).parent
+
+# Where MXNet is not installed: files that import it are left out, and so are tests that are marked.
+collect_ignore = [
+    str(path.relative_to(HERE))
+    for path in HERE.glob("*/test_*.py")
+    if not HAS_MXNET and re.search(r"^(import|from) mxnet\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+]
+
 
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.stem in WHOLE:
             item.add_marker("whole")
+        if item.get_closest_marker("needs_mxnet") and not HAS_MXNET:
+            item.add_marker(pytest.mark.skip(reason="MXNet is not installed"))
 
 
 @pytest.fixture(scope="session")

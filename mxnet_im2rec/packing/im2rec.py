@@ -16,7 +16,7 @@ from ..dataset.writer import RecordWriter
 from ..errors import ArgumentValueError, EmptyDatasetError, ErrorLimitExceeded, ListChangedError, name_table
 from ..lists.open_list import ListLike, open_list
 from ..lists.source import ListSource
-from ..mxnet_compat import is_loaded
+from ..mxnet_compat import is_installed, is_loaded
 from ..progress import Progress, open_progress
 from ..recordio.paths import DatasetPaths, is_of_failed_run, what_readers_stumble_on
 from ..text import Argument, Call, Text
@@ -293,6 +293,8 @@ class _Packing:
         if not report.ok:
             forget()
         replace(report, rec_path=self._paths.rec).raise_for_problems()
+        if not is_installed():
+            _log.warning("verified, but not through ImageRecordIter: MXNet is not installed")
 
     def _entries(self, warn: bool = True) -> Entries:
         entries = self._source.entries(self._settings.pack_labels, warn)

@@ -121,7 +121,7 @@ class TransformPlan:
             mx = import_mxnet()
         except MXNetUnavailableError as error:
             what = "These transformations need MXNet; only Compose, Resize and CenterCrop of mxnet_im2rec.transforms do not"
-            raise MXNetUnavailableError(f"{error}. {what}") from error
+            raise MXNetUnavailableError(f"{what}. {error}") from error
         stock = mx.gluon.data.vision.transforms
         self._seed = seed
         self._is_in_worker = False

@@ -30,7 +30,7 @@ from ..images import jpeg, png, tiff
 from ..images.checks import check_readable_by_mxnet, check_size
 from ..images.decoder_messages import means_damage
 from ..images.formats import MXNET_FORMATS, describe, sniff
-from ..mxnet_compat import explain, import_mxnet
+from ..mxnet_compat import explain, import_mxnet, is_installed
 from ..opencv_compat import cv2
 from ..recordio.record import Record, record_at, scan
 from ..storage.filebuffer import FileBuffer
@@ -117,6 +117,10 @@ class Reading:
             self._looked_at[:] = False
             self._looked_at[np.linspace(0, count - 1, self._request.sample).round().astype(int)] = True
         cv2.setNumThreads(1)
+        if self._request.label_width and not is_installed():
+            what = "MXNet is not installed; the images were decoded by OpenCV alone"
+            self._report(event="note", message=f"not read through ImageRecordIter: {what}")
+            self._request = self._request._replace(label_width=0)
         with ThreadPoolExecutor(usable_cpus()) as threads:
             size = self._look_at_images(threads)
             if self._request.label_width and self._num_too_large:
