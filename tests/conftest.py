@@ -24,6 +24,7 @@ WHOLE = {
     "test_legacy",
     "test_messages",
     "test_operators",
+    "test_without_mxnet",
     "test_im2rec",
     "test_decoder_messages",
     "test_reproducible",

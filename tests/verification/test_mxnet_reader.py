@@ -201,12 +201,6 @@ def test_whatever_the_reader_does_becomes_a_problem(monkeypatch, tmp_path, lie):
     assert all(problem.layer == "reader" and said in problem.message for said, problem in zip(messages, report.problems))
 
 
-def test_without_mxnet_nothing_is_proven(monkeypatch, tmp_path):
-    reader_with(monkeypatch, tmp_path, "sys.modules['mxnet'] = None")
-    report = verify(small(tmp_path))
-    assert "MXNet is not installed" in only_problem(report, "reader").message
-
-
 WAITING = """
 import os
 from pathlib import Path
