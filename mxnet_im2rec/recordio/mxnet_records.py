@@ -221,7 +221,8 @@ def imdecode(buf: Union[_BYTES, np.ndarray], flag: int = 1, to_rgb: bool = True)
     Returns
     -------
     numpy.ndarray
-        (H, W, 3) uint8; (H, W, 1) for grey. It may be written to.
+        (H, W, 3) uint8; (H, W, 1) for grey. It may be written to. The pixels are those of the OpenCV that is installed: OpenCV 5
+        makes other grey than MXNet of a colour PNG that has a gamma.
 
     Raises
     ------
