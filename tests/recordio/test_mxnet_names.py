@@ -217,7 +217,7 @@ def files(tmp_path_factory):
 @pytest.mark.parametrize("options", [{}, {"flag": 0}, {"to_rgb": False}, {"flag": 0, "to_rgb": False}], ids=str)
 def test_imdecode_is_mxnets(files, options):
     for name, data in files.items():
-        if options.get("flag") == 0 and name.endswith(".png") and int(cv2.__version__.split(".")[0]) > 4:
+        if options.get("flag") == 0 and "png" in name.lower() and int(cv2.__version__.split(".")[0]) > 4:
             continue  # OpenCV 5 leaves the gamma of a PNG out of account
         ours = recordio.imdecode(data, **options)
         theirs = mx.image.imdecode(data, **{key: int(value) for key, value in options.items()}).asnumpy()
