@@ -270,7 +270,7 @@ def test_it_writes_only_in_its_block(out):
         pickle.dumps(writer)
 
 
-def test_labels_that_float32_does_not_hold_are_told_once(out):
+def test_labels_that_float32_does_not_hold_warn_once(out):
     with IndexedRecordWriter(out) as writer:
         with pytest.warns(LabelPrecisionWarning, match="index 7: the label 16777217 becomes 16777216") as caught:
             writer.write(7, [1, 2**24 + 1], jpeg())
