@@ -253,7 +253,7 @@ class MXIndexedRecordIO(MXRecordIO):
     flag : {'r', 'w'}
         Read them, or write new ones over what is there.
     key_type : callable
-        Makes a key of what ``write_idx`` is given, or of the text in the .idx; int by default.
+        Makes the key, from the ``idx`` of ``write_idx`` or from the text in the .idx; int by default.
 
     Attributes
     ----------

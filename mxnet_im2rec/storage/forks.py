@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""A lock for objects that outlive a fork. Knows nothing of what is locked."""
+"""A lock for objects that outlive a fork. Does not know the objects."""
 
 from __future__ import annotations
 
