@@ -149,6 +149,16 @@ def test_after_a_fork_each_process_has_its_own_position(written):
     assert reader.read() == content(2)
 
 
+def test_threads_of_a_forked_process_read(written):
+    reader = recordio.MXIndexedRecordIO(*written, "r")
+
+    def in_a_thread():
+        with ThreadPoolExecutor(2) as pool:
+            return list(pool.map(reader.read_idx, range(9))) == [content(key) for key in range(9)]
+
+    assert in_child(in_a_thread) == "True"
+
+
 def test_a_fork_in_the_midst_of_reading_leaves_no_lock_behind(written):
     reader = recordio.MXRecordIO(written[1], "r")
     stop = threading.Event()
