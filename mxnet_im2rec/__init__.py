@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, List
 from . import mxnet_numpy as _mxnet_numpy
 
 if TYPE_CHECKING:
+    from .dataset.indexed_writer import IndexedRecordWriter
     from .dataset.merge import concatenate
     from .errors import (
         EmptyDatasetError,
@@ -62,6 +63,7 @@ __all__ = [
     "Finding",
     "Im2RecError",
     "ImageError",
+    "IndexedRecordWriter",
     "LabelPrecisionWarning",
     "ListChangedError",
     "ListEntry",
@@ -99,6 +101,7 @@ __all__ = [
 
 _HOMES = {
     "im2rec": "packing.im2rec",
+    "IndexedRecordWriter": "dataset.indexed_writer",
     "concatenate": "dataset.merge",
     "ListEntry": "values",
     "CheckReport": "lists.check_report",
@@ -126,10 +129,14 @@ _HOMES = {
     "verify": "verification.verify",
 }  # the rest are errors
 
+_SUBMODULES = ("recordio", "transforms")  # which have public names of their own
+
 _mxnet_numpy.install()
 
 
 def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
@@ -138,4 +145,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> List[str]:
-    return sorted(set(globals()) | set(__all__))
+    return sorted({*globals(), *__all__, *_SUBMODULES})

@@ -337,6 +337,11 @@ class RecordWriter:
                 raise OSError(f"{expected:,} bytes were written to {path!r}, it holds {found:,}")
             fsync_path(path)
 
+    def let_go(self) -> None:
+        """In a forked process: have nothing come into the files from here. The dataset is the parent's."""
+        if self._stream is not None:
+            self._stream.let_go()
+
     # The end.
 
     def finish(self) -> None:

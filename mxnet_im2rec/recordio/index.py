@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from array import array
-from typing import Iterable, Iterator, NamedTuple
+from typing import Any, Callable, Iterable, Iterator, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ..storage.filebuffer import read_lines
 from .advice import damaged_idx
 
 _LONGEST_LINE = 100  # bytes: two numbers of 20 digits, a tab, and some blanks
+_LONGEST_LINE_OF_ANY_KEY = 1 << 16  # bytes
 _MAX_OFFSET = 2**63 - 1
 _SHOWN = 80  # bytes of a line, in a message
 EXPECTED = "a key, a tab and an offset"
@@ -105,3 +106,26 @@ def _with_numbers(idx_path: str) -> Iterator[IndexLine]:
             yield line
         elif not line.fault.startswith("a blank line"):
             raise damaged_idx(RecordFormatError(idx_path, line.number, EXPECTED, line.fault, unit="line"))
+
+
+def read_keys(idx_path: str, key_type: Callable[[str], Any], rec_path: Optional[str] = None) -> Iterator[Tuple[Any, int]]:
+    """Each key of an .idx, with its offset, by the rules of MXIndexedRecordIO.
+
+    Keys are what ``key_type`` makes of any text, one tab separates, and what stands behind a second tab does not count.
+
+    Raises
+    ------
+    RecordFormatError
+        If a line does not hold a key and an offset. ``rec_path`` is the .rec that the message names, if it is known.
+    """
+    with open(idx_path, "rb") as stream:
+        for number, line in read_lines(stream, _LONGEST_LINE_OF_ANY_KEY):
+            try:
+                fields = line.decode("utf-8").strip().split("\t")
+                key, offset = key_type(fields[0]), int(fields[1])
+            except (ValueError, IndexError):
+                offset = -1
+            if not 0 <= offset <= _MAX_OFFSET:
+                found = repr(line[:_SHOWN].decode("utf-8", "backslashreplace"))
+                raise damaged_idx(RecordFormatError(idx_path, number, EXPECTED, found, unit="line"), rec_path)
+            yield key, offset

@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import contextmanager
-from typing import Any, BinaryIO, Iterator, TextIO
+from typing import Any, BinaryIO, Iterator, Optional, TextIO
 
 from ..mxnet_compat import explain, flush_c_streams, import_mxnet
 from .frames import frame, framed_size
@@ -31,13 +31,13 @@ class RecordStream:
     ----------
     rec : binary file, unbuffered
         The .rec. The stream goes on at its end.
-    idx : text file
-        The .idx.
+    idx : text file or None
+        The .idx; None for a .rec alone.
     """
 
-    def __init__(self, rec: BinaryIO, idx: TextIO) -> None:
+    def __init__(self, rec: BinaryIO, idx: Optional[TextIO]) -> None:
         self._rec: Any = rec
-        self.idx = idx
+        self.idx: Any = idx
         self._position = self._rec.seek(0, os.SEEK_END)
 
     def tell(self) -> int:
@@ -73,16 +73,31 @@ class RecordStream:
             start += copied
             self._position += copied
 
+    def take_back(self) -> None:
+        """After an error: have the .rec end where its last whole record ends."""
+        self._rec.truncate(self._position)
+        self._rec.seek(self._position)
+
     def flush(self) -> None:
         """Hand everything to the system."""
-        self.idx.flush()
+        if self.idx is not None:
+            self.idx.flush()
+
+    def let_go(self) -> None:
+        """In a forked process: have nothing come into the files from here, not even the lines that are still buffered."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for file in (self._rec, self.idx):
+            if file is not None and not file.closed:
+                os.dup2(nowhere, file.fileno(), inheritable=False)
+        os.close(nowhere)
 
     def close(self) -> None:
         """Close both files."""
         try:
             self._rec.close()
         finally:
-            self.idx.close()
+            if self.idx is not None:
+                self.idx.close()
 
 
 def _copy_in_kernel(source: int, target: int, start: int, size: int) -> int:
