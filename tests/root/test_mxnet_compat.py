@@ -16,7 +16,7 @@ from mxnet_im2rec.errors import MXNetUnavailableError
 
 FORGET_ALIASES = """
 import numpy
-for name in ("bool", "object", "int", "float", "complex", "str"):
+for name in ("object", "int", "float", "complex", "str", "bool")[: 5 if numpy.__version__[0] > "1" else 6]:  # NumPy 2 has a bool
     vars(numpy).pop(name, None)
     getattr(numpy, "__deprecated_attrs__", {}).pop(name, None)
     assert not hasattr(numpy, name), name
@@ -98,7 +98,7 @@ def test_importing_the_package_loads_nothing_heavy():
 
 
 def test_importing_the_package_does_not_touch_numpy():
-    code = FORGET_ALIASES + "import mxnet_im2rec\nprint([name for name in ('bool', 'object') if hasattr(numpy, name)])"
+    code = FORGET_ALIASES + "import mxnet_im2rec\nprint([name for name in ('object', 'float') if hasattr(numpy, name)])"
     assert run(code) == "[]"
 
 
@@ -113,7 +113,7 @@ def test_mxnet_imports_and_works_where_numpy_lacks_the_names(how):
 from mxnet_im2rec.mxnet_compat import import_mxnet
 {how}
 import mxnet
-assert numpy.bool is bool and numpy.object is object and numpy.float is float
+assert numpy.object is object and numpy.float is float
 print(mxnet.nd.array([1, 2], dtype="uint8").sum().asscalar(), mxnet.nd.ones((2,)).asnumpy().tolist())
 """
     assert run(code) == "3 [1.0, 1.0]"
