@@ -35,9 +35,11 @@ bench: $(VENV)/.demo
 clean:
 	rm -rf $(VENV) build dist *.egg-info demo_out
 
-$(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+# venv makes pip last: where that is there, the environment is whole.
+$(VENV)/bin/pip:
+	.ci/make-venv $(PYTHON) $(VENV)
 
-$(VENV)/.%: setup.py $(VENV)/bin/python
+$(VENV)/.%: setup.py $(VENV)/bin/pip
 	$(PIP) --editable '.[$*]'
+	$(if $(filter lint,$*),,$(VENV)/bin/python .ci/complete_venv.py)
 	touch $@

@@ -27,12 +27,15 @@ setup(
     entry_points={"console_scripts": ["im2rec = mxnet_im2rec.cli.main:main", "im2rec.py = mxnet_im2rec.cli.legacy:main"]},
     python_requires=">=3.8",
     install_requires=[
-        "mxnet>=1.9.1",
-        # MXNet uses names that NumPy 1.24 removed. They are put back where no older NumPy has a wheel.
+        # MXNet asks for NumPy 1, which has no wheel for Python 3.13. There MXNet is added by hand: HOW_TO_INSTALL of
+        # mxnet_advice.py. It uses names that NumPy 1.24 removed; mxnet_numpy.py puts them back.
+        'mxnet>=1.9.1; python_version < "3.13"',
+        'setuptools; python_version == "3.12"',  # brings distutils, which MXNet needs
         'numpy>=1.17,<1.24; python_version < "3.12"',
-        'numpy>=1.26,<2; python_version >= "3.12"',
-        'setuptools; python_version >= "3.12"',  # brings distutils, which MXNet needs
-        "opencv-python>=4.5",
+        'numpy>=1.26,<2; python_version == "3.12"',
+        'numpy>=2; python_version >= "3.13"',
+        'opencv-python>=4.5; python_version < "3.13"',
+        'opencv-python>=4.10.0.84; python_version >= "3.13"',  # the first that was built for NumPy 2
         "tqdm>=4.40",
         "cloudpickle>=2.0",
         "click>=8.0",

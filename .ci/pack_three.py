@@ -1,31 +1,48 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""Packs three images with the installed package, as a plain script without a main guard, and reads them back with MXNet."""
+"""Packs, verifies and reads three images with the installed package, as a plain script without a main guard.
+
+With MXNet it packs through Gluon transforms, and MXNet reads what was packed. Without, the files are packed as they are.
+"""
 
 import sys
 import tempfile
 from pathlib import Path
 
-from mxnet_im2rec import ListEntry, im2rec  # isort: split
-
 import cv2
-import mxnet as mx
 import numpy as np
-from mxnet.gluon.data.vision import transforms
 
+from mxnet_im2rec import ListEntry, RecordFile, im2rec, verify
+from mxnet_im2rec.mxnet_compat import is_installed
+
+SHAPE, SIZE = (90, 120, 3), 64
 folder = Path(tempfile.mkdtemp())
-rows, columns = np.mgrid[0:90, 0:120]
+rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
 for index in range(3):
     image = np.stack([rows * 2, columns * 2, rows + columns + 10 * index], axis=2).astype(np.uint8)
     cv2.imwrite(str(folder / f"{index}.png"), image)
-
-compose = transforms.Compose([transforms.Resize(64), transforms.ToTensor(), transforms.Normalize(0, 1)])
 entries = [ListEntry(index, (float(index),), f"{index}.png") for index in range(3)]
-report = im2rec(entries, folder / "out", transformations=compose, num_workers=2, root=folder)
+
+if is_installed():
+    import mxnet as mx
+    from mxnet.gluon.data.vision import transforms
+
+    shape = (SIZE, SIZE, 3)
+    how = {"transformations": transforms.Compose([transforms.Resize(SIZE), transforms.ToTensor(), transforms.Normalize(0, 1)])}
+else:
+    shape, how = SHAPE, {"pass_through": True}  # later: Compose([Resize(SIZE)]) of mxnet_im2rec.transforms, pixels="all" below
+report = im2rec(entries, folder / "out", num_workers=2, root=folder, **how)
 assert report.num_records == 3, report
-batch = next(
-    mx.io.ImageRecordIter(path_imgrec=report.rec_path, path_imgidx=report.idx_path, data_shape=(3, 64, 64), batch_size=3)
-)
-assert batch.label[0].asnumpy().tolist() == [0.0, 1.0, 2.0]
-assert batch.data[0].shape == (3, 3, 64, 64)
-print(f"Python {sys.version.split()[0]}, NumPy {np.__version__}, OpenCV {cv2.__version__}: 3 images packed and read back")
+
+verify(report.rec_path, pixels="all" if is_installed() else "none").raise_for_problems()
+if is_installed():
+    batches = mx.io.ImageRecordIter(
+        path_imgrec=report.rec_path, path_imgidx=report.idx_path, data_shape=(3, SIZE, SIZE), batch_size=3, verbose=False
+    )
+    batch = next(batches)
+    assert batch.label[0].asnumpy().tolist() == [0.0, 1.0, 2.0]
+    assert batch.data[0].shape == (3, 3, SIZE, SIZE)
+with RecordFile(report.rec_path) as records:
+    assert [(record.index, record.image().shape) for record in records] == [(index, shape) for index in range(3)]
+found = f"MXNet {mx.__version__}" if is_installed() else "no MXNet"
+print(f"Python {sys.version.split()[0]}, NumPy {np.__version__}, OpenCV {cv2.__version__}, {found}: 3 images packed and read")

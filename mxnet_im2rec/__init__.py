@@ -5,7 +5,7 @@
 >>> from mxnet_im2rec import im2rec
 >>> report = im2rec('images.lst', 'images_rec')  # doctest: +SKIP
 
-Importing this package loads neither MXNet nor OpenCV. It arranges that a later ``import mxnet`` works on NumPy 1.24 to 1.26
+Importing this package loads neither MXNet nor OpenCV. It arranges that a later ``import mxnet`` works on NumPy 1.24 to 2.x
 too, so import it first.
 """
 

@@ -17,15 +17,8 @@ from contextlib import suppress
 from types import ModuleType
 
 from .errors import MXNetUnavailableError
+from .mxnet_advice import unavailable
 from .mxnet_numpy import install
-from .shared_libraries import advice_on
-
-HOW_TO_INSTALL = (
-    "pip install mxnet"
-    if sys.version_info < (3, 13)
-    else "pip install --no-deps mxnet==1.9.1 graphviz==0.8.4 requests urllib3 idna certifi charset-normalizer setuptools"
-)
-"""The command that installs MXNet. Its metadata ask for NumPy 1, of which there is no wheel for Python 3.13 and later."""
 
 _CLOCK = re.compile(r"\[\d\d:\d\d:\d\d\] ")
 _OPERATOR = re.compile(r"(?<=Error in operator )\w+")
@@ -61,22 +54,10 @@ def import_mxnet() -> ModuleType:
     install()
     try:
         return importlib.import_module("mxnet")
-    except ModuleNotFoundError as error:
-        if error.name == "mxnet":
-            why = f"MXNet is not installed: {HOW_TO_INSTALL}"
-        elif error.name == "distutils":
-            why = "MXNet needs distutils, which Python 3.12 and later get from setuptools: pip install setuptools"
-        else:
-            why = f"MXNet cannot be imported, it needs the module {error.name!r}: pip install {error.name}"
-        raise MXNetUnavailableError(why) from error
-    except Exception as error:  # an AttributeError of NumPy, an OSError of a shared library, ...
-        import numpy
-
-        advice = advice_on(error) or f"install it again, into a fresh environment: {HOW_TO_INSTALL}"
-        raise MXNetUnavailableError(
-            f"MXNet cannot be imported on Python {sys.version_info[0]}.{sys.version_info[1]} with NumPy {numpy.__version__} "
-            f"({type(error).__name__}: {error}): {advice}"
-        ) from error
+    except MXNetUnavailableError:  # from the loader of mxnet_numpy.py
+        raise
+    except Exception as error:
+        raise unavailable(error) from error
 
 
 def wait_for_operators() -> None:

@@ -6,6 +6,8 @@
 2. ``mxnet.recordio`` calls ``ndarray.tostring``, which NumPy has removed. It gets ``tobytes``, which does the same.
 3. MXNet sends the arguments of its operators to C as text. In NumPy 2 the text of a tuple of NumPy's numbers is
    ``(np.int64(3),)``, which C refuses. MXNet gets the text of Python's numbers.
+
+An ``import mxnet`` that fails says what to do about it.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 import importlib.abc
 import math
 import sys
-from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import ModuleType, SimpleNamespace
 from typing import Any, Dict
 
@@ -33,9 +35,10 @@ class _BeforeMXNet(importlib.abc.MetaPathFinder):
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
         if fullname == "mxnet":
             _put_back_names()
-        if fullname != _RECORDIO and fullname not in _SEND_TEXT_TO_C:
+        if fullname not in ("mxnet", _RECORDIO, *_SEND_TEXT_TO_C):
             return None
-        spec = PathFinder.find_spec(fullname, path)
+        others = (finder for finder in sys.meta_path if finder is not self)
+        spec = next(filter(None, (finder.find_spec(fullname, path, target) for finder in others)), None)
         if isinstance(spec, ModuleSpec) and isinstance(spec.loader, SourceFileLoader):
             spec.loader = _Loader(fullname, spec.loader.path)
         return spec
@@ -50,7 +53,14 @@ class _Loader(SourceFileLoader):
         return self.source_to_code(self.get_data(self.path).replace(b".tostring()", b".tobytes()"), self.path)
 
     def exec_module(self, module: ModuleType) -> None:
-        super().exec_module(module)
+        try:
+            super().exec_module(module)
+        except Exception as error:
+            if module.__name__ != "mxnet":
+                raise
+            from .mxnet_advice import unavailable
+
+            raise unavailable(error) from error
         if module.__name__ in _SEND_TEXT_TO_C:
             module.str = _Text  # type: ignore[attr-defined]  # what the module's functions find before Python's own
 

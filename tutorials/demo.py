@@ -10,11 +10,13 @@ import os
 import shutil
 from pathlib import Path
 
-from mxnet_im2rec import im2rec  # isort: split
-
-import mxnet as mx
-import skimage.data
-from mxnet.gluon.data.vision import transforms
+try:
+    from mxnet_im2rec import im2rec  # noqa: I001  # before MXNet: it prepares NumPy
+    import mxnet as mx
+    import skimage.data
+    from mxnet.gluon.data.vision import transforms
+except ImportError as error:
+    raise SystemExit(f"The demo cannot start: {error}") from None
 
 PHOTOS = [
     "brick.png",

@@ -141,7 +141,7 @@ class Summary:
         Raises
         ------
         ImportError
-            If matplotlib is not installed: ``pip install mxnet_im2rec[plot]``.
+            If matplotlib is not installed: ``pip install matplotlib``.
         OSError
             If the picture cannot be written.
         ValueError

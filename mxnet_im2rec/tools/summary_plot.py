@@ -28,7 +28,7 @@ def draw_summary(summary: Any, path: Union[str, os.PathLike]) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError("drawing a summary needs matplotlib: pip install 'mxnet_im2rec[plot]'") from error
+        raise ImportError("drawing a summary needs matplotlib: pip install matplotlib") from error
     figure = Figure(figsize=(11, 4.8), dpi=120, layout="constrained")  # no pyplot: the caller's backend stays as it is
     path = os.fsdecode(path)
     known = sorted(figure.canvas.get_supported_filetypes())

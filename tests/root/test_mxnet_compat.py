@@ -11,7 +11,7 @@ import numpy
 import pytest
 from helpers import REPO
 
-from mxnet_im2rec import mxnet_compat, mxnet_numpy
+from mxnet_im2rec import mxnet_advice, mxnet_compat, mxnet_numpy
 from mxnet_im2rec.errors import MXNetUnavailableError
 
 FORGET_ALIASES = """
@@ -83,9 +83,10 @@ def test_installing_puts_the_finder_first(monkeypatch):
     assert sys.meta_path[1:] == others
 
 
-def test_the_finder_finds_nothing():
+def test_the_finder_finds_only_what_it_changes():
     (finder,) = finders()
-    assert [finder.find_spec(name) for name in ("mxnet", "mxnet.gluon", "json")] == [None] * 3
+    assert [finder.find_spec(name) for name in ("mxnet.gluon", "json", "numpy")] == [None] * 3
+    assert isinstance(finder.find_spec("mxnet").loader, mxnet_numpy._Loader)
 
 
 def test_importing_mxnet_gives_mxnet():
@@ -139,7 +140,7 @@ MISSING = {
 def test_a_missing_mxnet_is_told_with_the_command_to_install_it(code):
     name, message, cause = error_of_importing(code)
     assert name == "MXNetUnavailableError"
-    assert message == f"MXNet is not installed: {mxnet_compat.HOW_TO_INSTALL}"
+    assert message == f"MXNet is not installed: {mxnet_advice.HOW_TO_INSTALL}"
     assert cause == "ModuleNotFoundError"
 
 
@@ -171,17 +172,28 @@ BROKEN = {
 }
 
 
+TELL_ERROR_OF_A_SCRIPT = """
+import json, mxnet_im2rec
+try:
+    from mxnet import nd
+except ImportError as error:
+    print(json.dumps([type(error).__name__, str(error), type(error.__cause__).__name__]))
+"""
+
+
+@pytest.mark.parametrize("tell", [TELL_ERROR, TELL_ERROR_OF_A_SCRIPT], ids=["import_mxnet()", "from mxnet import"])
 @pytest.mark.parametrize(("version", "code", "cause", "command"), list(BROKEN.values()), ids=list(BROKEN))
-def test_an_mxnet_that_fails_to_import_is_told_with_what_it_said(tmp_path, version, code, cause, command):
+def test_an_mxnet_that_fails_to_import_is_told_with_what_it_said(tmp_path, version, code, cause, command, tell):
     (tmp_path / "mxnet").mkdir()
     (tmp_path / "mxnet" / "__init__.py").write_text(code, encoding="utf-8")
     names = ["all", "any", "prod", "round", "sort", "isin"]
     stub = f"__version__ = {version!r}\n" + "".join(f"{name} = None\n" for name in names)
     (tmp_path / "numpy.py").write_text(stub, encoding="utf-8")
-    name, message, found_cause = error_of_importing("", tmp_path)
+    name, message, found_cause = json.loads(run(tell, tmp_path))
     assert (name, found_cause) == ("MXNetUnavailableError", cause)
     assert f"Python {sys.version_info[0]}.{sys.version_info[1]} with NumPy {version} ({cause}: " in message
     assert command in message
+    assert "\n" not in message
 
 
 def test_the_error_is_an_importerror_of_the_family(monkeypatch):
