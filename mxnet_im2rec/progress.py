@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""Tells how far a run is: a tqdm bar, a caller's function, or nothing."""
+"""ProgressCallbacks how far a run is: a tqdm bar, a caller's function, or nothing."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import sys
 from contextlib import contextmanager
 from typing import Any, Callable, Iterator, Optional, Union
 
-Tell = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 """Called with how many entries are done, and how many of them failed."""
 
 Progress = Union[None, bool, Callable[[int, Optional[int], int], Any]]
 
 
 @contextmanager
-def open_progress(progress: Progress, count: Callable[[], Optional[int]], name: str = "im2rec") -> Iterator[Tell]:
+def open_progress(progress: Progress, count: Callable[[], Optional[int]], name: str = "im2rec") -> Iterator[ProgressCallback]:
     """Give a function to tell the progress to, and clear up behind it.
 
     Parameters
@@ -37,7 +37,7 @@ def open_progress(progress: Progress, count: Callable[[], Optional[int]], name: 
         yield lambda done, failed: None
 
 
-def _bar(total: Optional[int], name: str) -> Iterator[Tell]:
+def _bar(total: Optional[int], name: str) -> Iterator[ProgressCallback]:
     if _in_notebook():
         from tqdm.auto import tqdm
     else:

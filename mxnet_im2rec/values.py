@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Iterator, NamedTuple, Optional, Tuple, Union
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from .text import Text, printable
+from .text import Text, count, printable
 
 
 class ListEntry(NamedTuple):
@@ -176,31 +176,29 @@ class PackReport:
 
     def __str__(self) -> str:
         rate = (self.num_records - self.num_resumed) / self.seconds if self.seconds > 0 else float("inf")
-        noun = "record" if self.num_records == 1 else "records"
+        records = count(self.num_records, "record")
         lines = [
-            f"{self.num_records:,} {noun}, {format_bytes(self.num_bytes)}, in {self.seconds:.1f} s ({rate:,.0f} a second)",
+            f"{records}, {format_bytes(self.num_bytes)}, in {self.seconds:.1f} s ({rate:,.0f} a second)",
             f"  {self.rec_path}",
             f"  {self.idx_path}",
         ]
         if self.num_resumed:
             lines.append(f"{self.num_resumed:,} of them were there from an earlier run")
         if self.failures:
-            noun = "entry" if len(self.failures) == 1 else "entries"
-            lines.append(f"{len(self.failures):,} {noun} failed and {'is' if len(self.failures) == 1 else 'are'} left out:")
-            shown = 10
-            lines += ["  " + str(failure) for failure in self.failures[:shown]]
-            if len(self.failures) > shown:
-                lines.append(f"  ... and {len(self.failures) - shown:,} more")
+            lines.append(count(len(self.failures), "entry failed and is left out:", "entries failed and are left out:"))
+            lines += _first(self.failures, 10)
             if self.failures_path is not None:
                 lines.append(f"all of them: {self.failures_path}")
         if self.damaged:
-            noun = "image is" if len(self.damaged) == 1 else "images are"
-            lines.append(f"{len(self.damaged):,} {noun} damaged inside and stored all the same:")
-            shown = 5
-            lines += [f"  {each}" for each in self.damaged[:shown]]
-            if len(self.damaged) > shown:
-                lines.append(f"  ... and {len(self.damaged) - shown:,} more")
+            lines.append(count(len(self.damaged), "image is", "images are") + " damaged inside and stored all the same:")
+            lines += _first(self.damaged, 5)
         return Text("\n").join(map(printable, lines))
+
+
+def _first(found: Sequence[object], most: int) -> List[str]:
+    """A line for each of the first ones, and one for the rest."""
+    more = [f"  ... and {len(found) - most:,} more"] if len(found) > most else []
+    return [*("  " + str(each) for each in found[:most]), *more]
 
 
 def format_bytes(count: float) -> str:

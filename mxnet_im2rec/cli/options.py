@@ -15,6 +15,7 @@ from typing import Any, Callable, Iterator, Optional
 
 import click
 
+from ..limits import MAX_PIXELS
 from .output import ask_for_json, name_of, say
 
 _VERBOSITY = "mxnet_im2rec.verbosity"
@@ -70,7 +71,7 @@ def seed_option(help: str, default: int = 0) -> Callable[..., Any]:
 
 
 def max_pixels_option(help: str) -> Callable[..., Any]:
-    kind, default = NumberOrNone(int, 1), str(1 << 28)
+    kind, default = NumberOrNone(int, 1), str(MAX_PIXELS)
     return click.option("--max-pixels", type=kind, default=default, show_default=True, metavar="N|none", help=help)
 
 

@@ -296,7 +296,7 @@ def open_own(path: str, flags: int) -> int:
         If the name is a link, or something else that this package does not make.
     """
     try:
-        descriptor = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
     except OSError as error:
         if error.errno not in (errno.ELOOP, errno.EMLINK, errno.ENXIO):  # a symbolic link (EMLINK on BSD), a socket
             raise

@@ -9,21 +9,9 @@ import time
 from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import (
-    Any,
-    Callable,
-    Deque,
-    Dict,
-    Iterator,
-    List,
-    Optional,
-    Sequence,
-    Tuple,
-    Union,
-)
+from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 from .. import arguments
-from ..errors import ArgumentTypeError
 from ..labels import DetectionLabels, as_float32, is_inexact
 from ..limits import MAX_PIXELS
 from ..text import Argument, Text, count
@@ -95,8 +83,7 @@ def check_list(
         arguments.flag(name, value)
     max_pixels = None if max_pixels is None else arguments.whole_number("max_pixels", max_pixels, 1)
     num_threads = arguments.few_enough("num_threads", arguments.whole_number("num_threads", num_threads, 1))
-    if not (progress is None or callable(progress)):
-        raise ArgumentTypeError("progress", "must be None or callable", progress)
+    arguments.progress(progress, may_be_flag=False)
     source = open_list(list_file, root)
     total = None if progress is None else source.count()
     check_file = FileCheck(source.root, bool(pass_through), max_pixels, bool(decode))

@@ -185,8 +185,7 @@ def make_list(
     chunks, seed = arguments.whole_number("chunks", chunks, 1), arguments.whole_number("seed", seed)
     for name, value in (("recursive", recursive), ("shuffle", shuffle), ("stratify", stratify)):
         arguments.flag(name, value)
-    if not (progress is None or callable(progress)):
-        raise ArgumentTypeError("progress", "must be None or callable", progress)
+    arguments.progress(progress, may_be_flag=False)
     root, prefix = _check_root(root), _check_prefix(prefix)
     table = None if labels is None else class_table(labels)
     classes_path = f"{prefix}_classes.txt"
@@ -231,7 +230,7 @@ def _list_path(prefix: str, suffix: str) -> str:
 def _check_sizes(sizes: Sequence[int], paths: Sequence[str], num_images: int) -> None:
     for size, path in zip(sizes, paths):
         if not size:
-            found = f"{count(num_images, 'image')} {'was' if num_images == 1 else 'were'} found"
+            found = f"{count(num_images, 'image was', 'images were')} found"
             raise EmptyDatasetError(
                 f"{path!r} would have no entry: {found}; change the ratios or the chunks. Nothing was written"
             )

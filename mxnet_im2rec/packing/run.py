@@ -15,7 +15,7 @@ from ..dataset.journal import KeptFailure
 from ..dataset.writer import RecordWriter
 from ..engine.ordered import ordered_map
 from ..errors import ErrorLimitExceeded
-from ..progress import Tell
+from ..progress import ProgressCallback
 from ..transforms.pipeline import DamagedBytes
 from ..values import DamagedImage, Entries, Failure, ListEntry
 from .settings import PackSettings
@@ -75,7 +75,7 @@ class Run:
         self._checkpoint_entries = -(-settings.batch_size // 2)
         self._in_flight = max(1, settings.batch_size - self._checkpoint_entries)
 
-    def pack(self, writer: RecordWriter, entries: Entries, show_progress: Tell) -> None:
+    def pack(self, writer: RecordWriter, entries: Entries, show_progress: ProgressCallback) -> None:
         """Write the records, secure them now and then, and collect the failures, up to the limit."""
         not_secured: List[KeptFailure] = []
         next_checkpoint = self.num_entries + self._checkpoint_entries

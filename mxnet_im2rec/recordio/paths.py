@@ -55,7 +55,7 @@ class DatasetPaths:
         path = os.fsdecode(output_path)
         if not path:
             raise ArgumentValueError("output_path", "is empty", help="give a prefix, such as 'out' for out.rec and out.idx")
-        if os.path.isdir(path) or path.endswith(tuple(filter(None, (os.sep, os.altsep)))):
+        if os.path.isdir(path) or path.endswith(os.sep):
             if named_after is None:
                 rule = f"{path!r} is a folder, and there is no input file to name the output after"
                 raise ArgumentValueError("output_path", rule, help="give a prefix in it, such as 'out' for out.rec and out.idx")

@@ -42,7 +42,6 @@ _FONT_HEIGHT = 21  # of its capitals, in pixels at scale 1
 _FINER = 4  # text is drawn that much larger and then made smaller: OpenCV's own small letters are hard to read
 _MIN_CELL, _MAX_CELL = 32, 4096
 _MAX_SIDE = 65_500  # what libjpeg writes
-_MAX_PIXELS = 2**28
 _NAMED_LABELS = 20
 
 
@@ -212,8 +211,8 @@ def _check_size(count: int, columns: int, cell: int) -> None:
     columns = min(columns, count)
     gap, height = _gap(cell), cell + _letters(cell) // 4 + 4 * _letters(cell)
     size = -(-count // columns) * (height + gap) + gap, columns * (cell + gap) + gap
-    if max(size) > _MAX_SIDE or size[0] * size[1] > _MAX_PIXELS:
-        limit = f"at most {_MAX_SIDE:,} a side and {_MAX_PIXELS:,} in all are drawn"
+    if max(size) > _MAX_SIDE or size[0] * size[1] > MAX_PIXELS:
+        limit = f"at most {_MAX_SIDE:,} a side and {MAX_PIXELS:,} in all are drawn"
         what = f"the picture would be {size[0]:,} x {size[1]:,} pixels; {limit}"
         raise ValueError(Text(what, ": lower ", Argument("rows"), ", ", Argument("columns"), " or ", Argument("cell")))
 

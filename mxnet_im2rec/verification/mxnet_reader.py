@@ -18,7 +18,7 @@ import tempfile
 import threading
 from typing import Any, Callable, Optional
 
-from ..progress import Tell
+from ..progress import ProgressCallback
 from .collecting import ProblemCollector
 from .mxnet_reader_process import Request
 from .structure import Structure
@@ -31,7 +31,7 @@ def check_with_mxnet(
     idx_path: Optional[str],
     structure: Structure,
     problems: ProblemCollector,
-    progress: Tell,
+    progress: ProgressCallback,
     *,
     sample: Optional[int],
     max_pixels: Optional[int],

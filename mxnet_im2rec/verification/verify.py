@@ -11,8 +11,6 @@ import os
 import time
 from typing import Any, Callable, Dict, Iterator, Optional, Union
 
-import numpy as np
-
 from .. import arguments
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..limits import MAX_PIXELS
@@ -135,8 +133,7 @@ def verify(
         help = Text("give ", Argument("list_file"), " and ", Argument("root"), " too")
         raise ArgumentValueError("transformations", "are run on the sources, to compare", help=help)
     seed = arguments.whole_number("seed", seed)
-    if not isinstance(color, (int, np.integer)) or color not in (1, 0, -1):
-        raise ArgumentValueError("color", "must be 1 (RGB), 0 (grey) or -1 (as stored)", color)
+    color = arguments.color(color)
     pack_labels, fast_decode = arguments.flag("pack_labels", pack_labels), arguments.flag("fast_decode", fast_decode)
     min_psnr = arguments.number("min_psnr", min_psnr)
     if min_psnr < 0:
@@ -153,7 +150,7 @@ def verify(
             root=root,
             transformations=transformations,
             seed=seed,
-            color=int(color),
+            color=color,
             fast_decode=fast_decode,
             max_pixels=max_pixels,
         )
