@@ -16,7 +16,9 @@ from ..engine.processes import ProcessPool
 from ..engine.serial import SerialPool
 from ..errors import RecordFormatError, WorkerDiedError
 from ..images import codec as images
+from ..images import jpeg
 from ..images.decoder_messages import listen_to
+from ..images.formats import sniff
 from ..recordio.record import Record, record_at
 from ..storage.filebuffer import FileBuffer
 from ..text import Argument, Text
@@ -37,7 +39,6 @@ _CHUNK_MATCHES, _MATCHES_IN_FLIGHT, _BYTES_IN_FLIGHT = 8, 4096, 256 << 20
 _ALIKE = 20.0  # dB; below it is the whole image that differs
 _BLOCK, _OFF, _FAR_OFF = 16, 4.0, 16.0  # pixels; levels
 _FIRST_TABLE = slice(25, 89)  # where a JPEG by OpenCV has the quantization of its brightness: that of its mean comes first
-_START_OF_SCAN = b"\xff\xda"
 
 
 class Difference(NamedTuple):
@@ -172,7 +173,7 @@ def _compare(expected: np.ndarray, record: Record) -> Union[Likeness, Difference
     content = record.content
     stored = np.atleast_3d(listen_to(images.decode, content, -1)[0])
     expected = np.atleast_3d(expected)
-    is_lossless = content.startswith(b"\x89PNG")
+    is_lossless = sniff(content) == "PNG"
     if not is_lossless:  # what JPEG leaves out
         expected = images.to_8_bits(expected)
         expected = np.ascontiguousarray(expected[:, :, :3]) if expected.shape[2] == 4 else expected
@@ -213,7 +214,7 @@ def _made_by_opencv(image: np.ndarray, stored: bytes) -> Optional[bytes]:
     if quality is None:
         return None
     made = images.encode(image, ".jpg", images.encoder_parameters(".jpg", quality))
-    return made if stored.startswith(made[: made.rindex(_START_OF_SCAN) + 2]) else None
+    return made if stored.startswith(made[: jpeg.read_head(made).scan]) else None
 
 
 @functools.lru_cache(maxsize=None)
