@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import os
 import re
-import uuid
-from contextlib import suppress
 from typing import Dict, Iterator, List, Optional, Sequence, Union
 
 from ..storage.filebuffer import read_lines
+from ..storage.writing import write_whole
 from ..values import Entries, Failure, ListEntry
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x80-\x9f\\\ud800-\udfff]")
@@ -34,16 +33,7 @@ def format_failures(failures: Sequence[Failure]) -> str:
 
 def write_failures(path: str, failures: Sequence[Failure]) -> None:
     """Write failures as the table of :func:`format_failures`, in the place of what has the name."""
-    partial = f"{path}.{uuid.uuid4().hex}.partial"
-    try:
-        with open(partial, "x", encoding="utf-8", newline="\n") as stream:
-            stream.write(format_failures(failures))
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(partial, path)
-    finally:
-        with suppress(FileNotFoundError):  # it is in place
-            os.unlink(partial)
+    write_whole([(path, [format_failures(failures)])])
 
 
 def read_failures(path: Union[str, os.PathLike]) -> List[Failure]:

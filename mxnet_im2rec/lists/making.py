@@ -12,14 +12,13 @@ import numbers
 import os
 import random
 import time
-import uuid
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Callable, FrozenSet, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, Union
 
 from .. import arguments
 from ..errors import ArgumentTypeError, ArgumentValueError, EmptyDatasetError, OutputError
+from ..storage.writing import write_whole
 from ..text import Argument, Text, count
 from ..values import ListEntry
 from .classes import class_table
@@ -206,7 +205,7 @@ def make_list(
 
     texts = [(path, _entry_lines(tree, label_of_folder, chosen)) for path, chosen in zip(outputs, divided)]
     if not keeps_table:
-        texts.append((classes_path, (f"{number}\t{name}" for name, number in table.items())))
+        texts.append((classes_path, (f"{number}\t{name}\n" for name, number in table.items())))
     _write_all(texts)
     count_of_folder = Counter(tree.folder_of)
     count_of = {name: count_of_folder[folder] for folder, name in enumerate(tree.folders)}
@@ -251,7 +250,7 @@ def _divide(
 def _entry_lines(tree: ImageTree, label_of_folder: Sequence[int], positions: Iterable[int]) -> Iterator[str]:
     for position in positions:
         label = float(label_of_folder[tree.folder_of[position]])
-        yield format_line(ListEntry(position, (label,), tree.path(position)))
+        yield format_line(ListEntry(position, (label,), tree.path(position))) + "\n"
 
 
 def _labels_of(tree: ImageTree, table: Mapping[str, int], source: Any) -> List[int]:
@@ -267,20 +266,10 @@ def _labels_of(tree: ImageTree, table: Mapping[str, int], source: Any) -> List[i
 
 
 def _write_all(texts: Sequence[Tuple[str, Iterator[str]]]) -> None:
-    """Write the files under temporary names, and put them in place when all are whole."""
-    partial = {path: f"{path}.{uuid.uuid4().hex[:8]}.partial" for path, _ in texts}
     try:
-        for path, lines in texts:
-            with open(partial[path], "w", encoding="utf-8", newline="\n") as stream:
-                stream.writelines(line + "\n" for line in lines)
-        for path, _ in texts:
-            os.replace(partial[path], path)
+        write_whole(texts)
     except OSError as error:
         raise OutputError(f"cannot write the lists to {os.path.dirname(texts[0][0])!r}: {error}") from error
-    finally:
-        for name in partial.values():
-            with suppress(OSError):  # it is in place already
-                os.unlink(name)
 
 
 def _is_same_file(labels: Any, classes_path: str) -> bool:

@@ -53,11 +53,6 @@ class ImageLoader:
         """Whether :meth:`transform` may change an image."""
         return self._plan is not None
 
-    @property
-    def is_random(self) -> bool:
-        """Whether the pixels may depend on a random generator."""
-        return self._plan is not None and self._plan.is_random
-
     def prepare(self) -> None:
         """Make a worker process ready."""
         prepare_worker_process()
