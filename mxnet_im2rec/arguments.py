@@ -72,6 +72,14 @@ def path(name: str, value: Any) -> str:
     return found
 
 
+def folder(name: str, value: Any) -> str:
+    """The absolute path of a folder that is there."""
+    found = os.path.abspath(path(name, value))
+    if not os.path.isdir(found):
+        raise NotADirectoryError(Text(Argument(name), f" {found!r} is no folder"))
+    return found
+
+
 def refuse_existing(paths: Iterable[str], overwrite: bool) -> None:
     """Refuse to replace an output that is there already, unless the caller has asked for that.
 

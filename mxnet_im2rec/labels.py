@@ -47,18 +47,10 @@ def is_inexact(label: float) -> bool:
 
 
 class DetectionHeader(NamedTuple):
-    """The first two of an image's detection labels.
+    """The first two of an image's detection labels."""
 
-    Attributes
-    ----------
-    width : int
-        A, how many numbers the header has, these two included.
-    object_width : int
-        B, how many numbers each object has.
-    """
-
-    width: int
-    object_width: int
+    width: int  # A, how many numbers the header has, these two included
+    object_width: int  # B, how many numbers each object has
 
 
 def detection_header(labels: Sequence[float]) -> Optional[DetectionHeader]:

@@ -50,18 +50,7 @@ def install() -> None:
 
 
 def import_mxnet() -> ModuleType:
-    """Import MXNet, or say in one sentence why that cannot be done here.
-
-    Returns
-    -------
-    module
-        ``mxnet``.
-
-    Raises
-    ------
-    MXNetUnavailableError
-        With what to install.
-    """
+    """Import MXNet; MXNetUnavailableError says in one sentence why that cannot be done here, and what to install."""
     install()
     try:
         return importlib.import_module("mxnet")

@@ -16,17 +16,10 @@ Progress = Union[None, bool, Callable[[int, Optional[int], int], Any]]
 
 @contextmanager
 def open_progress(progress: Progress, count: Callable[[], Optional[int]], name: str = "im2rec") -> Iterator[ProgressCallback]:
-    """Give a function to tell the progress to, and clear up behind it.
+    """Give a function that receives the progress, and clear up behind it.
 
-    Parameters
-    ----------
-    progress : None, bool or callable
-        None shows a bar on a terminal or in a notebook, True and False force it; a callable receives (done, total or None,
-        failures).
-    count : callable
-        Gives the total, or None if it cannot be known; called only if someone wants to know.
-    name : str
-        What the bar is called.
+    None shows a bar on a terminal or in a notebook, True and False force it; a callable receives (done, total or None, failures).
+    ``count`` gives the total, or None if it cannot be known; it is called only if someone wants to know. ``name`` is the bar's.
     """
     if callable(progress):
         listener, total = progress, count()

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Iterator, NamedTuple, Optional, Tuple, Union
 
-from .text import Text, count, printable
+from .text import Text, count, first_lines, printable
 
 
 class ListEntry(NamedTuple):
@@ -186,19 +186,13 @@ class PackReport:
             lines.append(f"{self.num_resumed:,} of them were there from an earlier run")
         if self.failures:
             lines.append(count(len(self.failures), "entry failed and is left out:", "entries failed and are left out:"))
-            lines += _first(self.failures, 10)
+            lines += first_lines(self.failures, 10)
             if self.failures_path is not None:
                 lines.append(f"all of them: {self.failures_path}")
         if self.damaged:
             lines.append(count(len(self.damaged), "image is", "images are") + " damaged inside and stored all the same:")
-            lines += _first(self.damaged, 5)
+            lines += first_lines(self.damaged, 5)
         return Text("\n").join(map(printable, lines))
-
-
-def _first(found: Sequence[object], most: int) -> List[str]:
-    """A line for each of the first ones, and one for the rest."""
-    more = [f"  ... and {len(found) - most:,} more"] if len(found) > most else []
-    return [*("  " + str(each) for each in found[:most]), *more]
 
 
 def format_bytes(count: float) -> str:

@@ -52,18 +52,13 @@ def workers_option(help: str) -> Callable[..., Any]:
 
 
 def color_option(more: str = "") -> Callable[..., Any]:
-    def as_number(ctx: click.Context, param: click.Parameter, value: str) -> int:
-        return int(value)
-
-    text = f"1: RGB (the default), 0: grey, -1: as stored{more}."
-    return click.option("--color", type=click.Choice(["1", "0", "-1"]), default="1", callback=as_number, help=text)
+    kind, text = click.Choice(["1", "0", "-1"]), f"1: RGB (the default), 0: grey, -1: as stored{more}."
+    return click.option("--color", type=kind, default="1", callback=lambda context, param, value: int(value), help=text)
 
 
 def no_pack_labels_option(help: str) -> Callable[..., Any]:
-    def turn(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
-        return not value
-
-    return click.option("--no-pack-labels", "pack_labels", is_flag=True, callback=turn, help=help)
+    option = "--no-pack-labels", "pack_labels"
+    return click.option(*option, is_flag=True, callback=lambda context, param, value: not value, help=help)
 
 
 def seed_option(help: str, default: int = 0) -> Callable[..., Any]:

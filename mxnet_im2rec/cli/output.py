@@ -15,6 +15,7 @@ from typing import Any, Dict, Mapping, Optional
 import click
 
 from ..text import printable as escape
+from ..text import visible
 from ..values import DamagedImage, Failure
 from .wording import worded
 
@@ -35,9 +36,8 @@ def printable(text: str) -> str:
 
 
 def name_of(path: Any) -> str:
-    """A file's name within a line: as it is where that is harmless, else quoted."""
-    text = os.fspath(path)
-    return text if text.isprintable() else repr(text)
+    """A file's name within a line."""
+    return visible(os.fspath(path))
 
 
 def _encodable(text: str, stream: Any) -> str:

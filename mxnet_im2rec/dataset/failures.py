@@ -37,13 +37,7 @@ def write_failures(path: str, failures: Sequence[Failure]) -> None:
 
 
 def read_failures(path: Union[str, os.PathLike]) -> List[Failure]:
-    """Read what :func:`write_failures` wrote.
-
-    Raises
-    ------
-    ValueError
-        If the file is something else; it names the line.
-    """
+    """Read what :func:`write_failures` wrote; ValueError names the line if the file is something else."""
     failures = []
     with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as stream:
         for number, text in read_lines(stream, _LONGEST_LINE):
@@ -78,19 +72,9 @@ def _unescape(text: str) -> str:
 
 
 def pick(entries: Entries, failures: Sequence[Failure]) -> Iterator[Union[ListEntry, Failure]]:
-    """Those entries of a list that failed before.
+    """Those entries of a list that failed before; ValueError if a failure is not of this list.
 
-    Parameters
-    ----------
-    entries : iterable of ListEntry or Failure
-        The list. A line that was no entry may have been mended; any other must be as it was.
-    failures : sequence of Failure
-        What failed.
-
-    Raises
-    ------
-    ValueError
-        If a failure is not of this list.
+    A line that was no entry may have been mended; any other must be as it was.
     """
     wanted: Dict[Optional[int], Failure] = {failure.line: failure for failure in failures}
     for entry in entries:

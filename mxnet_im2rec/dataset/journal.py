@@ -42,28 +42,14 @@ _DIGEST = re.compile("[0-9a-f]{1,128}")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """How far an unfinished dataset has come.
+    """How far an unfinished dataset has come."""
 
-    Attributes
-    ----------
-    entries : int
-        How many entries of the list are done, as records or as failures.
-    digest : str
-        Of those entries.
-    records : int
-        How many records are written.
-    rec_bytes, idx_bytes : int
-        The sizes of the two partial files.
-    generation : int
-        Which partial files: new ones are made where a record has to go between others.
-    """
-
-    entries: int
-    digest: str
-    records: int
-    rec_bytes: int
+    entries: int  # how many entries of the list are done, as records or as failures
+    digest: str  # of those entries
+    records: int  # how many records are written
+    rec_bytes: int  # the sizes of the two partial files
     idx_bytes: int
-    generation: int = 0
+    generation: int = 0  # which partial files: new ones are made where a record has to go between others
 
 
 @dataclass(frozen=True)

@@ -29,14 +29,9 @@ def mend(
 ) -> None:
     """Write what is kept once more, with the records that there are now in their places.
 
-    Parameters
-    ----------
-    writer : RecordWriter
-        One that goes on with what an earlier one has left.
-    outcomes : iterable of (KeptFailure, Failure or (int, bytes))
-        For each of the kept failures, in order, what became of it when its entry was tried again.
-    damaged : sequence of (int, DamagedImage)
-        All images that are damaged inside; it may grow while the outcomes are taken.
+    The writer goes on with what an earlier one has left. ``outcomes`` says for each of the kept failures, in order, what became
+    of it when its entry was tried again. ``damaged`` are all images that are damaged inside; it may grow while the outcomes are
+    taken.
     """
     kept = writer.kept
     assert kept is not None

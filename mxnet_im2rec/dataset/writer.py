@@ -251,14 +251,7 @@ class RecordWriter:
     def copy(self, source: int, start: int, end: int, places: Iterable[Tuple[int, int]]) -> None:
         """Append records of another .rec as they are. Not for a writer that goes through MXNet.
 
-        Parameters
-        ----------
-        source : int
-            The descriptor of the .rec.
-        start, end : int
-            The range of bytes.
-        places : iterable of (int, int)
-            The index of each record, and its offset in the source.
+        ``source`` is the descriptor of the .rec, ``places`` the index of each record and its offset in the source.
         """
         shift = self.num_bytes - start
         try:
@@ -288,20 +281,10 @@ class RecordWriter:
         damaged: Sequence[Tuple[int, DamagedImage]] = (),
         replace: bool = False,
     ) -> None:
-        """Secure what is written: a writer that goes on later has it.
+        """Secure what is written, and that so many entries of the list are done: a writer that goes on later has it.
 
-        Parameters
-        ----------
-        entries : int
-            How many entries of the list are done.
-        digest : str
-            Of those entries.
-        failures : list of KeptFailure
-            Those since the last checkpoint.
-        damaged : sequence of (int, DamagedImage)
-            All images that are damaged inside, in the order in which they were found.
-        replace : bool
-            The failures are all that there are, and the partial files are those of a new generation.
+        The failures are those since the last checkpoint; the damaged images are all, in the order in which they were found. To
+        ``replace`` means that the failures are all too, and that the partial files are those of a new generation.
         """
         try:
             self._check_position()

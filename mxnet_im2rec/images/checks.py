@@ -18,17 +18,9 @@ from .sizes import image_size
 
 
 def check_whole(data: bytes) -> None:
-    """Make sure that no end is missing from a JPEG or a PNG, which some decoders would pass over.
+    """Raise ImageError if the end is missing from a JPEG or a PNG, which some decoders would pass over.
 
-    Parameters
-    ----------
-    data : bytes
-        An image file of any format; only JPEG and PNG are looked into.
-
-    Raises
-    ------
-    ImageError
-        If the file stops before its end marker (JPEG: EOI, ITU-T T.81 B.1.1.3; PNG: the IEND chunk).
+    The end is the marker EOI of a JPEG (ITU-T T.81 B.1.1.3), and the chunk IEND of a PNG. Other formats are not looked into.
     """
     name = sniff(data)
     if name == "JPEG":
@@ -38,17 +30,9 @@ def check_whole(data: bytes) -> None:
 
 
 def check_readable_by_mxnet(data: bytes) -> None:
-    """Make sure, without decoding, that MXNet's readers decode these bytes.
+    """Raise ImageError if the OpenCV 3.4.2 inside MXNet does not decode these bytes: truncated, or of another format or variety.
 
-    Parameters
-    ----------
-    data : bytes
-        An image file.
-
-    Raises
-    ------
-    ImageError
-        If it is truncated, or of a format, or a variety of one, that the OpenCV 3.4.2 inside MXNet does not decode.
+    Nothing is decoded for this.
     """
     name = sniff(data)
     if name not in MXNET_FORMATS:
@@ -80,14 +64,7 @@ def _check_bmp_length(data: bytes) -> None:
 def check_size(data: Buffer, max_pixels: Optional[int]) -> None:
     """Raise ImageError if the image has more pixels than are allowed, or if that cannot be known before it is decoded.
 
-    A file of a few KB may stand for many GB.
-
-    Parameters
-    ----------
-    data : bytes-like
-        An image file.
-    max_pixels : int or None
-        None allows any number; OpenCV itself decodes no image of more than 2**30 pixels.
+    A file of a few KB may stand for many GB. None allows any number; OpenCV itself decodes no image of more than 2**30 pixels.
     """
     if max_pixels is None:
         return

@@ -30,23 +30,10 @@ def class_table(labels: Any) -> Dict[str, int]:
 
 
 def read_classes(path: Union[str, os.PathLike]) -> Dict[str, int]:
-    """Read a class table.
+    """Read a class table: the numbers of the classes, in the order of the file. ValueError says what is wrong in which line.
 
-    Parameters
-    ----------
-    path : str or os.PathLike
-        A file in UTF-8 with a line ``number <tab> name`` for each class, the numbers from 0 to 2**24; or with one name a line,
-        whose numbers are 0, 1, ... Blank lines do not count.
-
-    Returns
-    -------
-    dict of str to int
-        The numbers of the classes, in the order of the file.
-
-    Raises
-    ------
-    ValueError
-        If it is neither, or a name occurs twice; the message says in which line.
+    It is a file in UTF-8 with a line ``number <tab> name`` for each class, the numbers from 0 to 2**24; or with one name a line,
+    whose numbers are 0, 1, ... Blank lines do not count.
     """
     with open(path, "rb") as stream:
         data = stream.read()

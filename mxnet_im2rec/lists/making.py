@@ -19,7 +19,7 @@ from typing import Any, Callable, FrozenSet, Iterable, Iterator, List, Mapping, 
 from .. import arguments
 from ..errors import ArgumentTypeError, ArgumentValueError, EmptyDatasetError, OutputError
 from ..storage.writing import write_whole
-from ..text import Argument, Text, count
+from ..text import Argument, Text, count, first_lines, visible
 from ..values import ListEntry
 from .classes import class_table
 from .dividing import SUM_TOLERANCE, cut, divide_each_label, plan_lists
@@ -87,18 +87,15 @@ class ListReport:
             lines.append(f"skipped: {', '.join(kinds[:_SHOWN])}{more}")
         if self.left_out:
             lines.append(f"{self.num_left_out:,} left out:")
-            lines += [f"  {path!r}: {reason}" for path, reason in self.left_out[:_SHOWN]]
-            if self.num_left_out > _SHOWN:
-                lines.append(f"  ... and {self.num_left_out - _SHOWN:,} more")
+            found = [f"{path!r}: {reason}" for path, reason in self.left_out]
+            lines += first_lines(found, _SHOWN, self.num_left_out)
         return Text("\n").join(lines)
 
     def _class_lines(self) -> List[str]:
         shown = [(f"{number}", _shown(name), f"{count:,}") for number, name, count in self.classes[:_MOST_CLASSES_SHOWN]]
         widths = [max((len(row[column]) for row in shown), default=0) for column in range(3)]
-        lines = [f"  {row[0]:>{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}" for row in shown]
-        if len(self.classes) > len(shown):
-            lines.append(f"  ... and {len(self.classes) - len(shown):,} more")
-        return lines
+        lines = [f"{row[0]:>{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}" for row in shown]
+        return first_lines(lines, _MOST_CLASSES_SHOWN, len(self.classes))
 
 
 def make_list(
@@ -185,7 +182,7 @@ def make_list(
     for name, value in (("recursive", recursive), ("shuffle", shuffle), ("stratify", stratify)):
         arguments.flag(name, value)
     arguments.progress(progress, may_be_flag=False)
-    root, prefix = _check_root(root), _check_prefix(prefix)
+    root, prefix = arguments.folder("root", root), _check_prefix(prefix)
     table = None if labels is None else class_table(labels)
     classes_path = f"{prefix}_classes.txt"
     keeps_table = _is_same_file(labels, classes_path)
@@ -307,13 +304,6 @@ def _check_ratios(train_ratio: float, test_ratio: float) -> Tuple[float, float]:
     return 1.0 - float(test_ratio) if total > 1 - SUM_TOLERANCE else float(train_ratio), float(test_ratio)
 
 
-def _check_root(root: _Path) -> str:
-    folder = os.path.abspath(arguments.path("root", root))
-    if not os.path.isdir(folder):
-        raise NotADirectoryError(Text(Argument("root"), f" {folder!r} is no folder"))
-    return folder
-
-
 def _check_prefix(prefix: _Path) -> str:
     text = arguments.path("prefix", prefix)
     text = text[: -len(".lst")] if text.endswith(".lst") else text
@@ -341,4 +331,4 @@ def _by_count(counts: Mapping[str, int]) -> List[Tuple[str, int]]:
 
 def _shown(text: str) -> str:
     """A name for a reader; what a terminal would take for something else is escaped, and blanks at an end are seen in quotes."""
-    return text if text.isprintable() and text == text.strip() else repr(text)
+    return visible(text) if text == text.strip() else repr(text)

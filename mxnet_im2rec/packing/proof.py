@@ -35,21 +35,8 @@ def positions_to_prove(num_records: int) -> List[int]:
 def prove(run: Run, rec: str, idx: str, entries: Sequence[ListEntry], way_out: str) -> None:
     """Make the records of some entries again, by the workers of the run, and compare them with those that are there.
 
-    Parameters
-    ----------
-    run : Run
-        Whose work it is.
-    rec, idx : str
-        The files with the records.
-    entries : sequence of ListEntry
-        Those at the positions that :func:`positions_to_prove` gives, in order.
-    way_out : str
-        The end of the error's message: what to do.
-
-    Raises
-    ------
-    ResumeError
-        If one of them differs; it names the record, and what may have changed.
+    The entries are those at the positions that :func:`positions_to_prove` gives, in order. ResumeError if one of them differs: it
+    names the record, what may have changed, and the ``way_out``.
     """
     with FileBuffer(rec) as buffer, RecordFile(rec, idx) as records:
         places = [records[position] for position in positions_to_prove(len(records))]

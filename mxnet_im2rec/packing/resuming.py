@@ -108,14 +108,7 @@ def check_complete(run: Run, paths: DatasetPaths, entries: Entries) -> int:
     """See that a dataset which is in place is the one that this run would make; gives how many records it has.
 
     Every entry must have its record, in order and with its labels, or stand in the table of failures. A few records are made
-    again. The failures count as those of the run.
-
-    Raises
-    ------
-    ResumeError
-        At the first difference.
-    ErrorLimitExceeded
-        If the table has more failures than this run allows.
+    again. The failures count as those of the run. ResumeError comes at the first difference.
     """
     advice = Text("To replace it, pack without ", Argument("resume"))
     try:

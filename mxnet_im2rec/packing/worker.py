@@ -14,13 +14,7 @@ from ..values import Failure, ListEntry
 
 
 class Worker:
-    """Makes records of entries, or says why not. Can be pickled.
-
-    Parameters
-    ----------
-    pipeline : Pipeline
-        From an entry to the bytes of its image.
-    """
+    """Makes records of entries, or says why not. Can be pickled."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline

@@ -32,23 +32,7 @@ class DatasetPaths:
         """The dataset that a function writes.
 
         ``out`` and ``out.rec`` both give ``out.rec``. A folder, or a path that ends in a separator, receives files that are
-        named after the input.
-
-        Parameters
-        ----------
-        output_path : str, bytes or os.PathLike
-            What the caller gave.
-        named_after : str, optional
-            The path of the input.
-
-        Raises
-        ------
-        ArgumentTypeError, ArgumentValueError
-            If it is no path, is empty, or is a folder and there is no input to name the files after.
-        FileNotFoundError
-            If the folder of the output does not exist.
-        IsADirectoryError
-            If there is a folder where a file of the dataset would be.
+        named after the input. The folder of the output must exist, and no folder may be where a file of the dataset would be.
         """
         if not isinstance(output_path, (str, bytes, os.PathLike)):
             raise ArgumentTypeError("output_path", "must be a path", output_path)

@@ -23,16 +23,9 @@ _CANNOT_IN_KERNEL = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, 
 
 
 class RecordStream:
-    """Writes what MXIndexedRecordIO writes, byte for byte.
+    """Writes what MXIndexedRecordIO writes, byte for byte: goes on at the end of a .rec that is open without a buffer.
 
     It can also go on with files that are there, and copy records from another file as they are.
-
-    Parameters
-    ----------
-    rec : binary file, unbuffered
-        The .rec. The stream goes on at its end.
-    idx : text file
-        The .idx.
     """
 
     def __init__(self, rec: BinaryIO, idx: TextIO) -> None:
@@ -100,10 +93,7 @@ def _copy_in_kernel(source: int, target: int, start: int, size: int) -> int:
 class MXNetRecordStream:
     """Writes through MXNet's own MXIndexedRecordIO. For new files only, since MXNet cannot append.
 
-    Parameters
-    ----------
-    rec, idx : open files
-        Both new. They are closed: MXNet opens names only, and opens the same files again.
+    The files that are given are closed: MXNet opens names only, and opens the same files again.
     """
 
     def __init__(self, rec: BinaryIO, idx: TextIO) -> None:

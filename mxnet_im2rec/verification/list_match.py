@@ -25,23 +25,9 @@ Match = Tuple[ListEntry, int, int]
 def match_list(
     entries: Entries, buffer: FileBuffer, path: str, structure: Structure, problems: ProblemCollector
 ) -> Iterator[Match]:
-    """Find each entry's record, and compare the labels. What is wrong is reported at the end of the list.
+    """Find each entry's record, and compare the labels. What is wrong is reported at the end of the list, which is streamed.
 
-    Parameters
-    ----------
-    entries : iterator of ListEntry or Failure
-        The list; it is streamed.
-    buffer, path : FileBuffer, str
-        The .rec.
-    structure : Structure
-        What it holds.
-    problems : ProblemCollector
-        Receives the problems.
-
-    Yields
-    ------
-    (ListEntry, int, int)
-        For each entry that has a record.
+    For each entry that has a record it gives the position and the offset of that.
     """
     ids = structure.ids
     by_id = np.argsort(ids, kind="stable")

@@ -59,12 +59,7 @@ class Likeness(NamedTuple):
 class SourceCheck:
     """Compares stored images with their sources, which are loaded and transformed as packing does it. Can be pickled.
 
-    Parameters
-    ----------
-    rec_path : str
-        The .rec.
-    options
-        The arguments of :class:`ImageLoader`.
+    The options are the arguments of :class:`ImageLoader`.
     """
 
     def __init__(self, rec_path: str, **options: Any) -> None:
@@ -110,20 +105,9 @@ class SourceCheck:
 def check_sources(
     check: SourceCheck, matches: Iterator[Match], min_psnr: float, num_workers: int, problems: ProblemCollector
 ) -> None:
-    """Compare the image of each match with its source.
+    """Compare the image of each match with its source; below ``min_psnr``, in dB, it is a problem.
 
-    Parameters
-    ----------
-    check : SourceCheck
-        Compares one.
-    matches : iterator of Match
-        They are consumed to the end, whatever happens.
-    min_psnr : float
-        In dB; what is below is a problem.
-    num_workers : int
-        Processes; 0 is the calling one.
-    problems : ProblemCollector
-        Receives what is wrong.
+    The matches are consumed to the end, whatever happens. With no workers this process does the work.
     """
     hints = set()  # each is given once
     first_other, num_others = -1, 0  # of the JPEGs that have other bytes

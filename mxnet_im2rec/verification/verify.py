@@ -121,7 +121,7 @@ def verify(
     started = time.monotonic()
     path = _file("rec_path", rec_path)
     index = DatasetPaths.of_rec(path).idx if idx_path is None else _file("idx_path", idx_path)
-    root = _folder(root)
+    root = None if root is None else arguments.folder("root", _path("root", root))
     source = None if list_file is None else open_list(list_file, root)
     if not isinstance(pixels, str) or pixels not in ("all", "sample", "none"):
         raise ArgumentValueError("pixels", "must be 'all', 'sample' or 'none'", pixels)
@@ -212,13 +212,4 @@ def _file(name: str, value: Any) -> str:
     if os.path.isdir(path):
         what = f" {path!r} is a folder; give the {'.rec' if name == 'rec_path' else '.idx'} in it"
         raise IsADirectoryError(Text(Argument(name), what))
-    return path
-
-
-def _folder(root: Optional[_Path]) -> Optional[str]:
-    if root is None:
-        return None
-    path = _path("root", root)
-    if not os.path.isdir(path):
-        raise NotADirectoryError(Text(Argument("root"), f" {path!r} is no folder"))
     return path
