@@ -167,10 +167,6 @@ def _output_behind(inputs: Sequence[str], output: Optional[str], noun: str) -> s
     return output
 
 
-def _stem(list_file: str) -> str:
-    return os.path.splitext(os.path.basename(list_file))[0]
-
-
 def _check_output(lists: Sequence[str], output: str) -> None:
     """What would be found only after hours, or would overwrite what was not meant."""
     if output.endswith(".lst"):
@@ -181,7 +177,7 @@ def _check_output(lists: Sequence[str], output: str) -> None:
         raise click.UsageError(f"with several lists OUTPUT must be a folder, and {output!r} is none; make it first")
     stems: Dict[str, str] = {}
     for each in lists:
-        stem = _stem(each)
+        stem = os.path.splitext(os.path.basename(each))[0]
         if stem in stems:
             raise click.UsageError(f"{stems[stem]!r} and {each!r} would both become {stem}.rec; pack them one by one")
         stems[stem] = each

@@ -288,7 +288,8 @@ class RecordWriter:
         """
         try:
             self._check_position()
-            self._secure()
+            self._stream.flush()
+            self._check_sizes()
             if self.kept is None or self.kept.generation != self._generation:
                 fsync_folder(self.paths.rec)
             checkpoint = Checkpoint(entries, digest, self.num_records, self.num_bytes, self._idx_bytes, self._generation)
@@ -306,12 +307,8 @@ class RecordWriter:
             _sync_file_range(descriptor, start, self._written_back - start, _SYNC_FILE_RANGE_WRITE)
             os.close(descriptor)
 
-    def _secure(self) -> None:
-        """See that both partial files hold what was written, and are on the disk."""
-        self._stream.flush()
-        self._check_sizes()
-
     def _check_sizes(self) -> None:
+        """See that both partial files hold what was written, and are on the disk."""
         for path, expected in zip(self.partial_paths, (self.num_bytes, self._idx_bytes)):
             found = os.path.getsize(path)
             if found > expected:

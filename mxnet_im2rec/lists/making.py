@@ -186,7 +186,7 @@ def make_list(
     table = None if labels is None else class_table(labels)
     classes_path = f"{prefix}_classes.txt"
     keeps_table = _is_same_file(labels, classes_path)
-    outputs = [_list_path(prefix, suffix) for suffix, _ in plan_lists(0, chunks, *ratios)]
+    outputs = [f"{prefix}{suffix}.lst" for suffix, _ in plan_lists(0, chunks, *ratios)]
     arguments.refuse_existing(outputs if keeps_table else [*outputs, classes_path], overwrite)
 
     tree = ImageTree(root, extensions)
@@ -217,10 +217,6 @@ def make_list(
         num_left_out=tree.num_left_out,
         seconds=time.monotonic() - started,
     )
-
-
-def _list_path(prefix: str, suffix: str) -> str:
-    return f"{prefix}{suffix}.lst"
 
 
 def _check_sizes(sizes: Sequence[int], paths: Sequence[str], num_images: int) -> None:

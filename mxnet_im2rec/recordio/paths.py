@@ -44,7 +44,7 @@ class DatasetPaths:
                 rule = f"{path!r} is a folder, and there is no input file to name the output after"
                 raise ArgumentValueError("output_path", rule, help="give a prefix in it, such as 'out' for out.rec and out.idx")
             path = os.path.join(path, os.path.splitext(os.path.basename(named_after))[0])
-        found = cls(os.path.abspath(_without_extension(path) + ".rec"))
+        found = cls(os.path.abspath(path if path.endswith(".rec") else path + ".rec"))
         folder = os.path.dirname(found.rec)
         if not os.path.isdir(folder):
             raise FileNotFoundError(Text(Argument("output_path"), f": its folder {folder!r} does not exist; make it first"))
@@ -97,7 +97,3 @@ def is_of_failed_run(path: str) -> bool:
 def what_readers_stumble_on(path: str) -> Tuple[str, ...]:
     """The characters of a path that MXNet's ImageRecordIter takes for parts of a URI, or for a list of files."""
     return tuple(character for character in _READERS_STUMBLE_ON if character in path)
-
-
-def _without_extension(path: str) -> str:
-    return path[: -len(".rec")] if path.endswith(".rec") else path

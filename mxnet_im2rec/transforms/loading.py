@@ -42,9 +42,9 @@ class ImageLoader:
         fast_decode: bool,
         max_pixels: Optional[int] = None,
     ) -> None:
+        self._color = arguments.color(color)
         self._root = root
         self._plan = None if transformations is None else TransformPlan(transformations, seed)
-        self._color = arguments.color(color)
         self._fast_decode = bool(fast_decode)
         self._max_pixels = max_pixels
 

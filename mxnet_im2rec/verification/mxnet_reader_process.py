@@ -165,7 +165,7 @@ class Reading:
             size = (None if fault or only_decoded else _size_by_header(content)) or self._decoded_size(position, content)
         except (ImageError, struct.error, cv2.error) as error:
             return _Image(None, False, fault or f"the image cannot be decoded: {error}")
-        if _is_turned_tiff(content):
+        if sniff(content) == "TIFF" and tiff.is_turned(tiff.orientation_of(content)):
             return _Image((size[1], size[0]), False, fault)
         return _Image(size, True, fault)
 
@@ -281,10 +281,6 @@ def _decode(content: bytes, channels: int) -> np.ndarray:
     if image is None:
         raise ImageError(f"OpenCV cannot decode it: {describe(content)}")
     return image.reshape(*image.shape[:2], channels)
-
-
-def _is_turned_tiff(content: bytes) -> bool:
-    return sniff(content) == "TIFF" and tiff.is_turned(tiff.orientation_of(content))
 
 
 def _crop(image: np.ndarray, data_shape: Tuple[int, int, int]) -> np.ndarray:
