@@ -134,6 +134,7 @@ class Journal:
         self._stream: Optional[BinaryIO] = None
         self._num_bytes = self._sum = 0  # of the lines that count
         self._run = ""
+        self._is_held_here = False  # by this object
 
     def open(self) -> None:
         """Lock the file, made if there is none, and read it.
@@ -149,6 +150,7 @@ class Journal:
             if (os.getpid(), self._key) in self._held:
                 raise OutputError(self._who("this process"))
             self._held.add((os.getpid(), self._key))
+            self._is_held_here = True
         try:
             while True:
                 self.is_new = not os.path.lexists(self.path)
@@ -284,7 +286,9 @@ class Journal:
                 self._stream.close()
             self._stream = None
         with self._guard:
-            self._held.discard((os.getpid(), self._key))
+            if self._is_held_here:  # else it is another object's
+                self._held.discard((os.getpid(), self._key))
+                self._is_held_here = False
 
 
 def open_own(path: str, flags: int) -> int:
