@@ -161,7 +161,9 @@ class PackReport:
         The absolute path of the file that lists the failures, where there are any.
     damaged : tuple of DamagedImage
         The images that are damaged inside and were stored all the same, in the order of the list, as far as their decoder
-        notices. With ``pass_through`` nothing is decoded, and there are none; ``strict=True`` makes failures of them.
+        notices. With ``pass_through`` nothing is decoded, and there are none; ``strict=True`` makes failures of them. There are
+        none either where ``resume=True`` finds the dataset complete: it looks at no image for this, and the dataset does not
+        say which ones the first run named; ``check_list(decode=True)`` finds them again.
     """
 
     rec_path: str

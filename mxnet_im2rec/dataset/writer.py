@@ -27,7 +27,7 @@ from .publish import Publication, fsync_folder, fsync_path
 
 _log = logging.getLogger("mxnet_im2rec")
 
-BEGIN_AGAIN = Text("Begin again, without ", Argument("resume"))
+BEGIN_AGAIN = Text("Begin again, with ", Argument("resume", False))
 """The way out that a ResumeError names."""
 
 _WRITE_BACK_BYTES = 32 << 20  # how often the system begins to write to the disk
@@ -236,7 +236,7 @@ class RecordWriter:
                 Argument(name) if name.isidentifier() else name for name, _, _ in different
             ]  # one from a file may be anything
             what = [Text(name, f" was {before}, is {now}; ") for name, (_, before, now) in zip(names, different)]
-            advice = Text("make them as they were, or begin again, without ", Argument("resume"))
+            advice = Text("make them as they were, or begin again, with ", Argument("resume", False))
             raise ResumeError(printable(Text(f"{self.paths.rec!r} was begun with other settings: ", *what, advice)))
 
     # Records.

@@ -187,11 +187,10 @@ def make_list(
         arguments.flag(name, value)
     if not (progress is None or callable(progress)):
         raise ArgumentTypeError("progress", "must be None or callable", progress)
-    root, prefix = _check_root(root), _check_prefix(prefix)
+    root = _check_root(root)
+    *outputs, classes_path = paths_of(prefix, chunks, *ratios)
     table = None if labels is None else class_table(labels)
-    classes_path = f"{prefix}_classes.txt"
     keeps_table = _is_same_file(labels, classes_path)
-    outputs = [_list_path(prefix, suffix) for suffix, _ in plan_lists(0, chunks, *ratios)]
     arguments.refuse_existing(outputs if keeps_table else [*outputs, classes_path], overwrite)
 
     tree = ImageTree(root, extensions)
@@ -224,8 +223,11 @@ def make_list(
     )
 
 
-def _list_path(prefix: str, suffix: str) -> str:
-    return f"{prefix}{suffix}.lst"
+def paths_of(prefix: _Path, chunks: int, train_ratio: float, test_ratio: float) -> List[str]:
+    """What :func:`make_list` writes: the lists, and the table of the classes at the end."""
+    begin = _check_prefix(prefix)
+    suffixes = [suffix for suffix, _ in plan_lists(0, chunks, *_check_ratios(train_ratio, test_ratio))]
+    return [*(f"{begin}{suffix}.lst" for suffix in suffixes), f"{begin}_classes.txt"]
 
 
 def _check_sizes(sizes: Sequence[int], paths: Sequence[str], num_images: int) -> None:

@@ -12,6 +12,7 @@ And where the dataset is complete already there is nothing to do, if it is the d
 from __future__ import annotations
 
 import logging
+import os
 from itertools import chain, islice
 from typing import Iterator, List, Optional, Sequence, Set, Tuple, Union
 
@@ -24,7 +25,7 @@ from ..dataset.writer import BEGIN_AGAIN, RecordWriter
 from ..errors import RecordFormatError, ResumeError
 from ..recordio.paths import DatasetPaths
 from ..recordio.reader import Record, RecordFile
-from ..text import Argument, Text, message_of
+from ..text import Argument, Call, Text, message_of
 from ..values import Entries, Failure, ListEntry
 from .proof import positions_to_prove, prove
 from .run import Run
@@ -117,15 +118,22 @@ def check_complete(run: Run, paths: DatasetPaths, entries: Entries) -> int:
     ErrorLimitExceeded
         If the table has more failures than this run allows.
     """
-    advice = Text("To replace it, pack without ", Argument("resume"))
+    advice = Text("To replace it, pack with ", Argument("resume", False))
     try:
-        failures = _table_of(paths)
+        failures = _table_of(paths, advice)
+        if not os.path.lexists(paths.idx):
+            missing = f"{paths.rec!r} is there, but its index, {paths.idx!r}, is missing: "
+            raise ResumeError(Text(missing, Call("build_index", paths.rec), " makes it. ", advice))
         with RecordFile(paths.rec, paths.idx) as records:
             to_prove = _compare(entries, iter(records), set(positions_to_prove(len(records))), failures)
             num_records = len(records)
         prove(run, paths.rec, paths.idx, to_prove, advice)
     except (_Difference, RecordFormatError, OSError) as error:
         what = f"{paths.rec!r} is complete, and is not the dataset of this list and these settings: "
+        if isinstance(error, RecordFormatError):
+            what = "the dataset that is there is damaged: "
+        elif isinstance(error, OSError):
+            what = "the dataset that is there cannot be read: "
         raise ResumeError(Text(what, message_of(error), ". ", advice)) from error
     if failures:
         what = "the dataset is complete, without the entries that failed when it was packed. They are not tried again; pack them "
@@ -139,13 +147,13 @@ class _Difference(ValueError):
     """Between a dataset and a list."""
 
 
-def _table_of(paths: DatasetPaths) -> List[Failure]:
+def _table_of(paths: DatasetPaths, advice: str) -> List[Failure]:
     try:
         return read_failures(paths.failures)
     except FileNotFoundError:
         return []
     except ValueError as error:
-        raise _Difference(str(error)) from error
+        raise ResumeError(Text(f"the table of failures is damaged: {error}. ", advice)) from error
 
 
 def _compare(entries: Entries, records: Iterator[Record], wanted: Set[int], failures: Sequence[Failure]) -> List[ListEntry]:

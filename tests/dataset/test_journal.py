@@ -194,7 +194,7 @@ def test_another_version_is_refused_and_named(interrupted):
     lines = lines_of(left[JOURNAL])
     lines[0]["journal"] = 1
     restore(folder, {**left, JOURNAL: signed(lines)})
-    with pytest.raises(ResumeError, match=r"another version.* again, without resume"):
+    with pytest.raises(ResumeError, match=r"another version.* again, with resume=False"):
         pack(folder, resume=True)
     assert files_of(folder) == {**left, JOURNAL: signed(lines)}
 
