@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""The options that several commands have, and the kinds of values. Knows nothing of what a command does with them.
+"""The options that several commands have, and the kinds of values. Does not know what a command does with them.
 
 An option is called as the argument of the library that it feeds. So the options of a command are the keywords of its call, and
 :mod:`mxnet_im2rec.cli.wording` finds the option of an argument.

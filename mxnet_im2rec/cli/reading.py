@@ -42,7 +42,7 @@ _idx = click.option("--idx", "idx_path", type=INPUT, help="The .idx; by default 
     type=click.Choice(["all", "sample", "none"]),
     default="all",
     show_default=True,
-    help="Whose pixels to compare: every record's, those of 64 records, or no one's.",
+    help="Compare the pixels of all records, of a sample of 64, or of none.",
 )
 @transform_options
 @seed_option("For random transforms; as it was packed with.")

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Puts the files of a dataset in place, all of them or none, and what was there before back after a crash in the midst of it.
 
-Knows nothing of what is in the files; the journal notes what is under way.
+Does not know what is in the files; the journal notes what is under way.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .journal import Journal, Publishing
 
 
 class Publication:
-    """Of a .rec, its .idx and the table of what failed.
+    """Of a .rec, its .idx and the table of failures.
 
     Parameters
     ----------

@@ -76,8 +76,8 @@ def im2rec(
         With ``pass_through`` nothing is computed: None is 0, which is the fastest where the files are in memory or on a fast
         disk, and any other number is that of threads which read ahead.
     batch_size : int
-        How many records are made again at most if the run is interrupted and resumed. Half of them are in flight at most, from
-        being read from the list to being written; whenever so many are written they are secured on the disk.
+        How many images at most are made again if the run is interrupted and then resumed. Half of this number are worked on at
+        a time; whenever that many are done, all that is written is secured on the disk. The dataset is the same with any number.
     pack_labels : bool
         True packs all labels: more than one as an array (flag = count), one as the header's scalar. False packs the first.
     color : {1, 0, -1}
@@ -271,7 +271,7 @@ class _Packing:
             num_resumed = resume_run(run, writer, entries)
             run.pack(writer, entries, show_progress)
         if not writer.num_records:
-            raise EmptyDatasetError(_why_empty(self._source, run.failures), run.failures)
+            raise EmptyDatasetError(_why_empty(self._source, run.failures, self._failed_before), run.failures)
         if not self._source.is_unchanged():
             writer.forget()
             raise ListChangedError(f"{self._source.path!r} changed while it was read; nothing was written. Run it again")
@@ -364,8 +364,11 @@ def _note_failed_run(path: str, failures: Sequence[Failure], error: BaseExceptio
         _log.warning("what failed in this run is listed in %r", path)
 
 
-def _why_empty(source: ListSource, failures: Sequence[Failure]) -> str:
+def _why_empty(source: ListSource, failures: Sequence[Failure], only: Optional[Sequence[Failure]]) -> str:
     name = "the list" if source.name is None else repr(source.name)
     if not failures:
-        return f"{name} has no entries; nothing was written"
-    return Text(f"all {len(failures):,} entries of {name} failed; nothing was written. The first: ", str(failures[0]))
+        what = f"{name} has no entries" if only is None else Text(Argument("only"), f" names no entry of {name}")
+        return Text(what, "; nothing was written")
+    what = "the only entry" if len(failures) == 1 else f"all {len(failures):,} entries"
+    which = f"of {name}" if only is None else Text(f"of {name} that ", Argument("only"), " names")
+    return Text(f"{what} ", which, " failed; nothing was written. The first: ", str(failures[0]))

@@ -66,7 +66,7 @@ def resume(run: Run, writer: RecordWriter, entries: Entries) -> int:
 
 
 def _read_kept(rec: str, idx: str, num_records: int) -> List[int]:
-    """The indices of what an interrupted run has left, after a check that it is what its journal says."""
+    """The indices of the records that an interrupted run has left, which must be those that its journal counts."""
     found = 0
     try:
         with RecordFile(rec, idx) as records:
@@ -173,7 +173,7 @@ def _compare(entries: Entries, records: Iterator[Record], wanted: Set[int], fail
             to_prove.append(entry)
         position += 1
     if failed:
-        raise _Difference(f"the table of failures has line {next(iter(failed))}, which the list has not")
+        raise _Difference(f"the table of failures has line {next(iter(failed))}, which is not in the list")
     more = next(records, None)
     if more is not None:
         raise _Difference(f"the list has no entry for the record at position {position:,}, of index {more.index}")

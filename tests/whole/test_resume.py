@@ -855,7 +855,7 @@ def test_transforms_that_make_other_records_are_refused(folder, name, workers):
     pack_and_die(folder, 70, transformations=before(), num_workers=workers)
     left = {path: (folder / path).read_bytes() for path in partial_files(folder)}
     line = r"\d+" if name == "its own generator" else "1"  # which may give the same number twice
-    words = rf"the record of line {line}, index \d+, '\d+\.jpg': made again, it is not what .*out\.rec\.partial.*transformations"
+    words = rf"the record of line {line}, index \d+, '\d+\.jpg': made again now, it differs .*out\.rec\.partial.*transformations"
     with pytest.raises(ResumeError, match=words):
         pack(folder, transformations=after(), num_workers=workers, resume=True)
     assert_old(folder)
@@ -886,7 +886,7 @@ def test_an_image_that_has_changed_is_named_where_it_is_proven(folder, position,
     if change == "another":
         path.write_bytes((folder / f"{position + 1}.jpg").read_bytes())
     words = f"the record of line {position + 1}, index {3 * position}, '{position}.jpg': "
-    words += "made again" if change == "another" else "its image fails now: No such file"
+    words += "made again now, it differs" if change == "another" else "made again now, it fails: No such file"
     with pytest.raises(ResumeError, match=words):
         pack(folder, resume=True)
     replace(path, data)
@@ -968,7 +968,7 @@ NOT_THIS_ONE = {
     "a line of the table": (lambda lines: lines.__setitem__(3, "9\t3\t5.jpg\n"), "line 4 .* the table of failures has index 9"),
     "fewer than the table": (
         lambda lines: lines.__delitem__(slice(10, None)),
-        "the table of failures has line 41, which the list has not",
+        "the table of failures has line 41, which is not in the list",
     ),
     "no entry": (lambda lines: lines.__setitem__(9, "rubbish\n"), "line 10 of the list is no entry"),
 }

@@ -43,7 +43,7 @@ def _word(name: Name) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """An error as one line. Our own errors say everything; of others the type is part of what they say."""
+    """An error as one line. Our own errors say everything; the others are not clear without their type."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename!r}" if error.filename else error.strerror
     message = message_of(error)
