@@ -207,7 +207,7 @@ def make_list(
     texts = [(path, _entry_lines(tree, label_of_folder, chosen)) for path, chosen in zip(outputs, divided)]
     if not keeps_table:
         texts.append((classes_path, (f"{number}\t{name}" for name, number in table.items())))
-    _write_all(texts)
+    _write_all(texts, overwrite)
     count_of_folder = Counter(tree.folder_of)
     count_of = {name: count_of_folder[folder] for folder, name in enumerate(tree.folders)}
     return ListReport(
@@ -269,15 +269,18 @@ def _labels_of(tree: ImageTree, table: Mapping[str, int], source: Any) -> List[i
     return [table[folder] for folder in tree.folders]
 
 
-def _write_all(texts: Sequence[Tuple[str, Iterator[str]]]) -> None:
-    """Write the files under temporary names, and put them in place when all are whole."""
+def _write_all(texts: Sequence[Tuple[str, Iterator[str]]], overwrite: bool) -> None:
+    """Write the files under temporary names, and put them in place when all are whole; what has come meanwhile stays."""
     partial = {path: f"{path}.{uuid.uuid4().hex[:8]}.partial" for path, _ in texts}
     try:
         for path, lines in texts:
-            with open(partial[path], "w", encoding="utf-8", newline="\n") as stream:
+            with open(partial[path], "x", encoding="utf-8", newline="\n") as stream:
                 stream.writelines(line + "\n" for line in lines)
+        arguments.refuse_existing(partial, overwrite)
         for path, _ in texts:
             os.replace(partial[path], path)
+    except FileExistsError:
+        raise
     except OSError as error:
         raise OutputError(f"cannot write the lists to {os.path.dirname(texts[0][0])!r}: {error}") from error
     finally:

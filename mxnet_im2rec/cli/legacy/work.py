@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import stat
 from typing import TYPE_CHECKING, Union
 
 from ...errors import ImageError
 from ...images.decoder_messages import listen_to
 from ...limits import why_too_large
 from ...recordio.header import pack_header
+from ...storage.opening import open_without_waiting
 from ...values import Failure, ListEntry
 from .entries import as_stored
 from .output import reason_of
@@ -27,7 +29,11 @@ class Doubtful(bytes):
 
 
 class Work:
-    """From an entry to its record, or to a Failure that says why there is none."""
+    """From an entry to its record, or to a Failure that says why there is none.
+
+    It is never worn out, as packing's worker can be: no transform of a user's runs here, so nothing of one image stays in memory,
+    and an image that has no room here would have none in a fresh process either.
+    """
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.pass_through: bool = args.pass_through
@@ -55,7 +61,9 @@ class Work:
         stage = "read"
         try:
             path = os.path.join(self._root, entry.path)
-            with open(path, "rb") as stream:
+            with open(path, "rb", opener=open_without_waiting) as stream:
+                if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                    raise ImageError(f"no file of an image: {path!r} is a pipe, a device or a folder")
                 data = stream.read()
             doubt = self._doubt(data)
             if not self.pass_through:
