@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of arguments that several functions take. Each check gives the value, or raises an error that says what is wrong.
 
-Knows no function by name, and nothing of what the arguments are for.
+Knows no function by name, and does not know what the arguments are for.
 """
 
 from __future__ import annotations

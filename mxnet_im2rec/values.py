@@ -54,8 +54,8 @@ class Failure:
     reason : str
         What was found, and what to do about it.
     traceback : str
-        Of an exception that a transform raised: where, from the transform on. Empty otherwise, and where the failure was read
-        from a file. Does not count when failures are compared.
+        If a transform raised an exception: its traceback, from the transform on. Otherwise empty, and also if the failure was
+        read from a file. Failures that differ only in this are equal.
     """
 
     line: Optional[int]
@@ -102,7 +102,7 @@ class DamagedImage:
 
 
 Entries = Iterator[Union[ListEntry, Failure]]
-"""The entries of a list in its order; a Failure stands in the place of what is no entry."""
+"""The entries of a list in its order; a Failure takes the place of a line that is no entry."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Problem:
         What found it: ``'structure'`` (the .rec's bytes), ``'index'`` (the .idx), ``'list'`` (the list that was packed),
         ``'reader'`` (MXNet's ImageRecordIter, and the images themselves) or ``'source'`` (the image files that were packed).
     position : int or None
-        The record's position in the .rec, from 0, where it concerns one; damaged stretches count as none.
+        The record's position in the .rec, from 0, where it concerns one. Damaged parts of the file are not counted.
     index : int or None
         The image's index, where it concerns one.
     message : str
@@ -161,7 +161,9 @@ class PackReport:
         The absolute path of the file that lists the failures, where there are any.
     damaged : tuple of DamagedImage
         The images that are damaged inside and were stored all the same, in the order of the list, as far as their decoder
-        notices. With ``pass_through`` nothing is decoded, and there are none; ``strict=True`` makes failures of them.
+        notices. With ``pass_through`` nothing is decoded, and there are none; ``strict=True`` makes failures of them. There are
+        none either where ``resume=True`` finds the dataset complete: it looks at no image for this, and the dataset does not
+        say which ones the first run named; ``check_list(decode=True)`` finds them again.
     """
 
     rec_path: str

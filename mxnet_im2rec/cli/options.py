@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""The options that several commands have, and the kinds of values. Knows nothing of what a command does with them.
+"""The options that several commands have, and the kinds of values. Does not know what a command does with them.
 
 An option is called as the argument of the library that it feeds. So the options of a command are the keywords of its call, and
 :mod:`mxnet_im2rec.cli.wording` finds the option of an argument.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import os
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator, Optional
+from typing import Any, Callable, Iterator, Optional, Tuple
 
 import click
 
@@ -19,6 +19,7 @@ from ..limits import MAX_PIXELS
 from .output import ask_for_json, name_of, say
 
 _VERBOSITY = "mxnet_im2rec.verbosity"
+_SHOWN = 3
 
 INPUT = click.Path(exists=True, dir_okay=False)
 FOLDER = click.Path(exists=True, file_okay=False)
@@ -76,16 +77,24 @@ def overwrite_option(what: str) -> Callable[..., Any]:
 
 
 @contextmanager
-def saying_what_becomes_of(path: str, resumes: bool = False) -> Iterator[None]:
-    """Around a call that may replace a file: says so afterwards; or, of a run that resumes, that there was nothing to do."""
-    before = os.lstat(path) if os.path.lexists(path) else None
+def saying_what_becomes_of(*paths: str, resumes: bool = False) -> Iterator[None]:
+    """Around a call that may replace files: says so afterwards; or, of a run that resumes, that there was nothing to do."""
+    before = {path: _state(path) for path in paths if os.path.lexists(path)}
     yield
-    if before is None or verbosity() < 0:
+    if not before or verbosity() < 0:
         return
-    if not os.path.samestat(before, os.lstat(path)):
-        say(f"note: replaced {name_of(path)}")
+    replaced = [name_of(path) for path, state in before.items() if _state(path) != state]
+    if replaced:
+        more = f" and {len(replaced) - _SHOWN:,} more" if len(replaced) > _SHOWN else ""
+        say(f"note: replaced {', '.join(replaced[:_SHOWN])}{more}")
     elif resumes:
-        say(f"note: nothing to do: {name_of(path)} is complete")
+        say(f"note: nothing to do: {name_of(paths[0])} is complete")
+
+
+def _state(path: str) -> Tuple[int, int, int]:
+    """By which it shows whether a file was replaced, or written over."""
+    status = os.lstat(path)
+    return status.st_dev, status.st_ino, status.st_mtime_ns
 
 
 # Options that every command has

@@ -116,8 +116,9 @@ def pack(
     An image that is damaged inside, and decodes all the same, is stored with a warning that names it; --strict makes it fail.
     With --pass-through nothing is decoded, so that only --strict finds it.
 
-    After Ctrl-C, or when the machine has failed, the same command with --resume goes on where it was. Where the dataset is
-    complete already, --resume compares it with LIST and makes a few records again: if they are equal there is nothing to do.
+    After Ctrl-C, or when the machine has failed, the same command with --resume, in the place of --overwrite, goes on where it
+    was. Where the dataset is complete already, --resume compares it with LIST and makes a few records again: if they are equal
+    there is nothing to do.
 
     \b
     Examples:
@@ -147,7 +148,7 @@ def pack(
     code = OK
     transformations = None
     for number, (each, paths) in enumerate(zip(lists, outputs)):
-        with at_work(each, "images") as progress, saying_what_becomes_of(paths.rec, options["resume"]):
+        with at_work(each, "images") as progress, saying_what_becomes_of(paths.rec, resumes=options["resume"]):
             if not number:
                 transformations = transforms.make()
             report = im2rec(each, output, transformations, progress=progress, **options)

@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""Around a call of the library: its progress, its log and its warnings go to stderr. Knows nothing of what is called."""
+"""Around a call of the library: its progress, its log and its warnings go to stderr. Does not know which function it is."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def format_failures(failures: Sequence[Failure]) -> str:
 
 
 def write_failures(path: str, failures: Sequence[Failure]) -> None:
-    """Write failures as the table of :func:`format_failures`, in the place of what has the name."""
+    """Write failures as the table of :func:`format_failures`, and replace a file of that name."""
     write_whole([(path, [format_failures(failures)])])
 
 
@@ -89,5 +89,5 @@ def pick(entries: Entries, failures: Sequence[Failure]) -> Iterator[Union[ListEn
         yield entry
     if wanted:
         raise ValueError(
-            f"the list of failures has line {next(iter(wanted))}, which the list has not: it belongs to another list"
+            f"the list of failures has line {next(iter(wanted))}, which is not in the list: it belongs to another list"
         )

@@ -13,7 +13,7 @@ from typing import Optional
 from ..errors import ImageError
 from ..text import Argument, Text
 from . import jpeg, png, tiff
-from .formats import MXNET_FORMATS, Buffer, describe, sniff
+from .formats import MXNET_FORMATS, Buffer, describe, sniff, why_no_image
 from .sizes import image_size
 
 
@@ -71,6 +71,10 @@ def check_size(data: Buffer, max_pixels: Optional[int]) -> None:
     limit = Argument("max_pixels")
     size = image_size(data)
     if size is None:
+        why = why_no_image(data)
+        if why is not None:
+            advice = Text("; if it is one all the same, ", Argument("max_pixels", None), " decodes it")
+            raise ImageError(why if sniff(data) else why + advice)  # OpenCV may know some odd header that is not known here
         check_whole(bytes(data))  # what is missing is the better reason
         what = f"{describe(data)}: how many pixels it has cannot be known before it is decoded, and "
         raise ImageError(Text(what, limit, f" allows {max_pixels:,}; ", Argument("max_pixels", None), " decodes it all the same"))

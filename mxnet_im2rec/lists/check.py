@@ -52,8 +52,8 @@ def check_list(
     max_pixels : int or None
         As it will be given to :func:`mxnet_im2rec.im2rec`.
     decode : bool
-        Decode every image too, one at a time: damage inside one is found as far as the decoder notices. It is a warning where
-        packing stores the image all the same, unless with ``strict=True``.
+        Decode every image too, one at a time: damage inside one is found as far as the decoder notices. That is a warning, since
+        packing stores such an image all the same; with ``strict=True`` packing refuses it.
     num_threads : int
         How many files are looked at at once, at least 1, and at most 64 or, if that is more, 16 for each CPU.
     progress : callable, optional

@@ -15,7 +15,7 @@ from ..errors import ImageError
 from ..images import jpeg, png
 from ..images.checks import check_readable_by_mxnet, check_size, check_whole
 from ..images.decoder_messages import listen_to
-from ..images.formats import MXNET_FORMATS, describe, sniff
+from ..images.formats import MXNET_FORMATS, describe, sniff, why_no_image
 from ..images.sizes import image_size
 from ..limits import HEADER_BYTES, why_too_large
 from ..storage.opening import open_without_waiting
@@ -84,7 +84,7 @@ class FileCheck:
                 if size == len(head) or _read(stream, len(png.END)) != png.END:
                     check_whole(_rest(stream, head, size))
             elif not _has_decoder(path):
-                raise ImageError(f"OpenCV does not decode it: {describe(head)}")
+                raise ImageError(why_no_image(head) or f"OpenCV does not decode it: {describe(head)}")
         except OSError:
             raise
         except Exception as problem:  # of a damaged header; packing looks at it in the same way

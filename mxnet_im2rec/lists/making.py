@@ -182,11 +182,10 @@ def make_list(
     for name, value in (("recursive", recursive), ("shuffle", shuffle), ("stratify", stratify)):
         arguments.flag(name, value)
     arguments.progress(progress, may_be_flag=False)
-    root, prefix = arguments.folder("root", root), _check_prefix(prefix)
+    root = arguments.folder("root", root)
+    *outputs, classes_path = paths_of(prefix, chunks, *ratios)
     table = None if labels is None else class_table(labels)
-    classes_path = f"{prefix}_classes.txt"
     keeps_table = _is_same_file(labels, classes_path)
-    outputs = [f"{prefix}{suffix}.lst" for suffix, _ in plan_lists(0, chunks, *ratios)]
     arguments.refuse_existing(outputs if keeps_table else [*outputs, classes_path], overwrite)
 
     tree = ImageTree(root, extensions)
@@ -203,7 +202,7 @@ def make_list(
     texts = [(path, _entry_lines(tree, label_of_folder, chosen)) for path, chosen in zip(outputs, divided)]
     if not keeps_table:
         texts.append((classes_path, (f"{number}\t{name}\n" for name, number in table.items())))
-    _write_all(texts)
+    _write_all(texts, overwrite)
     count_of_folder = Counter(tree.folder_of)
     count_of = {name: count_of_folder[folder] for folder, name in enumerate(tree.folders)}
     return ListReport(
@@ -217,6 +216,13 @@ def make_list(
         num_left_out=tree.num_left_out,
         seconds=time.monotonic() - started,
     )
+
+
+def paths_of(prefix: _Path, chunks: int, train_ratio: float, test_ratio: float) -> List[str]:
+    """What :func:`make_list` writes: the lists, and the table of the classes at the end."""
+    begin = _check_prefix(prefix)
+    suffixes = [suffix for suffix, _ in plan_lists(0, chunks, *_check_ratios(train_ratio, test_ratio))]
+    return [*(f"{begin}{suffix}.lst" for suffix in suffixes), f"{begin}_classes.txt"]
 
 
 def _check_sizes(sizes: Sequence[int], paths: Sequence[str], num_images: int) -> None:
@@ -258,9 +264,12 @@ def _labels_of(tree: ImageTree, table: Mapping[str, int], source: Any) -> List[i
     return [table[folder] for folder in tree.folders]
 
 
-def _write_all(texts: Sequence[Tuple[str, Iterator[str]]]) -> None:
+def _write_all(texts: Sequence[Tuple[str, Iterator[str]]], overwrite: bool) -> None:
+    """Write the files, and put them in place when all are whole; what has come meanwhile stays."""
     try:
-        write_whole(texts)
+        write_whole(texts, ready=lambda: arguments.refuse_existing((path for path, _ in texts), overwrite))
+    except FileExistsError:
+        raise
     except OSError as error:
         raise OutputError(f"cannot write the lists to {os.path.dirname(texts[0][0])!r}: {error}") from error
 

@@ -43,20 +43,20 @@ def prove(run: Run, rec: str, idx: str, entries: Sequence[ListEntry], way_out: s
         for (entry, made), record in zip(run.map(iter(entries)), places):
             there = bytes(buffer[record.offset : record.next_offset])
             if isinstance(made, Failure):
-                raise _differs(entry, Text("its image fails now: ", str(made.reason)), way_out)
+                raise _differs(entry, Text("made again now, it fails: ", str(made.reason)), way_out)
             if b"".join(frame(made)) != there:
-                raise _differs(entry, f"made again, it is not what {rec!r} holds", way_out)
+                raise _differs(entry, f"made again now, it differs from the record in {rec!r}", way_out)
 
 
 def _differs(entry: ListEntry, what: str, way_out: str) -> ResumeError:
     where = f"the record of line {entry.line}, index {entry.index}, {entry.path!r}: "
     may_be = Text(
-        "This image may have changed since, or ",
+        "Something has changed since that record was written: the image, ",
         Argument("transformations"),
-        " or what they use, ",
+        " or code that they use, ",
         Argument("seed"),
-        ", another setting, or the version of MXNet or OpenCV; or ",
+        " or another setting, MXNet or OpenCV. Or ",
         Argument("transformations"),
-        " do not make the same of an image each time. ",
+        " give another result each time. ",
     )
     return ResumeError(Text(where, what, ". ", may_be, way_out))

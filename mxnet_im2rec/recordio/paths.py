@@ -11,7 +11,8 @@ from typing import Optional, Tuple, Union
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..text import Argument, Text
 
-_FAILED_RUN = ".failed-run.failures.tsv"
+_FAILED_RUN = ".failed-run"
+_FAILURES = ".failures.tsv"
 _READERS_STUMBLE_ON = "#?;"
 
 
@@ -45,6 +46,9 @@ class DatasetPaths:
                 raise ArgumentValueError("output_path", rule, help="give a prefix in it, such as 'out' for out.rec and out.idx")
             path = os.path.join(path, os.path.splitext(os.path.basename(named_after))[0])
         found = cls(os.path.abspath(path if path.endswith(".rec") else path + ".rec"))
+        if found.prefix.endswith(_FAILED_RUN):
+            rule = f"{path!r} ends in {_FAILED_RUN!r}, which is for the table of a run that has failed"
+            raise ArgumentValueError("output_path", rule, help="give another name")
         folder = os.path.dirname(found.rec)
         if not os.path.isdir(folder):
             raise FileNotFoundError(Text(Argument("output_path"), f": its folder {folder!r} does not exist; make it first"))
@@ -71,12 +75,12 @@ class DatasetPaths:
     @property
     def failures(self) -> str:
         """The table of the entries that this dataset lacks."""
-        return self.prefix + ".failures.tsv"
+        return self.prefix + _FAILURES
 
     @property
     def failed_run_failures(self) -> str:
         """The table of a run that has made no dataset."""
-        return self.prefix + _FAILED_RUN
+        return self.prefix + _FAILED_RUN + _FAILURES
 
     @property
     def journal(self) -> str:
@@ -91,7 +95,7 @@ class DatasetPaths:
 
 def is_of_failed_run(path: str) -> bool:
     """Whether a path has the name of a table of a run that has made no dataset."""
-    return path.endswith(_FAILED_RUN)
+    return path.endswith(_FAILED_RUN + _FAILURES)
 
 
 def what_readers_stumble_on(path: str) -> Tuple[str, ...]:

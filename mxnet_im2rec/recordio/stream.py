@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Streams of records: the plain one, and a small adapter to MXNet's MXIndexedRecordIO. Both write the same bytes.
 
-A stream appends records to a .rec that is open, and has the .idx open as text for its owner to write to. It knows nothing of
-headers, of images, or of what becomes of the files. Every error of writing is an OSError.
+A stream appends records to a .rec that is open, and has the .idx open as text for its owner to write to. It knows no
+headers and no images, and does not put the files in place. Every error of writing is an OSError.
 """
 
 from __future__ import annotations

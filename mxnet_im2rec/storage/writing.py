@@ -7,13 +7,19 @@ from __future__ import annotations
 import os
 import uuid
 from contextlib import suppress
-from typing import Iterable, Sequence, Tuple
+from typing import Callable, Iterable, Sequence, Tuple
 
 
-def write_whole(files: Sequence[Tuple[str, Iterable[str]]], encoding: str = "utf-8", errors: str = "strict") -> None:
+def write_whole(
+    files: Sequence[Tuple[str, Iterable[str]]],
+    encoding: str = "utf-8",
+    errors: str = "strict",
+    ready: Callable[[], None] = lambda: None,
+) -> None:
     """Write files, each a path and its text in parts, beside their places; put them there when all are whole.
 
-    What was at a place is replaced. If anything raises, the parts included, no partial file is left.
+    What was at a place is replaced; ``ready``, which is called before that, may raise. If anything raises, the parts included, no
+    partial file is left.
     """
     token = f".{uuid.uuid4().hex[:12]}.partial"
     try:
@@ -22,6 +28,7 @@ def write_whole(files: Sequence[Tuple[str, Iterable[str]]], encoding: str = "utf
                 stream.writelines(parts)
                 stream.flush()
                 os.fsync(stream.fileno())
+        ready()
         for path, _ in files:
             os.replace(path + token, path)
     finally:

@@ -34,7 +34,7 @@ def match_list(
     is_taken = np.zeros(len(ids), bool)
     failed = SimilarProblems(problems, "list", "lines are no entries, or repeat an index", _MOST_ALIKE)
     missing = SimilarProblems(problems, "list", "entries have no record", _MOST_ALIKE)
-    moved = SimilarProblems(problems, "list", "entries come later in the list than entries whose records follow", _MOST_ALIKE)
+    moved = SimilarProblems(problems, "list", "records stand before those of earlier entries of the list", _MOST_ALIKE)
     relabelled = SimilarProblems(problems, "list", "records have other labels than their entries", _MOST_ALIKE)
     left_over = SimilarProblems(problems, "list", "records have no entry", _MOST_ALIKE)
     expected = 0
@@ -48,7 +48,7 @@ def match_list(
             continue
         is_taken[position] = True
         if position < expected:
-            moved.add(f"{_name(entry)} comes later in the list than entries whose records follow", position, entry.index)
+            moved.add(f"the record of {_name(entry)} stands before that of an earlier entry", position, entry.index)
         expected = max(expected, position + 1)
         offset = int(structure.offsets[position])
         try:

@@ -19,6 +19,8 @@ from mxnet_im2rec.cli.transforms_options import TransformOptions
 stock = mxnet_compat.import_mxnet().gluon.data.vision.transforms
 
 TRANSFORMS = """
+import os
+
 import neighbour
 from mxnet.gluon.data.vision import transforms
 from mxnet.gluon import Block
@@ -47,6 +49,14 @@ def failing():
     return 1 / 0
 
 number = 3
+
+calls = []
+
+def stopping(image):
+    calls.append(image)
+    if len(calls) == 4 and os.path.exists("stop"):
+        raise KeyboardInterrupt
+    return image
 """
 
 
@@ -201,7 +211,7 @@ def test_spawned_workers_of_the_console_script(folder):
 @pytest.mark.parametrize(
     ("named", "said"),
     [
-        ("mine.py:failing", "line 27: ZeroDivisionError"),
+        ("mine.py:failing", "line 29: ZeroDivisionError"),
         ("mine.py:number", "int"),
         ("mine.py:nope", "ready, make"),
         ("nosuch.py:make", "nosuch.py"),
@@ -514,9 +524,44 @@ def test_a_job_that_is_started_twice_has_nothing_to_do(folder):
     assert (found["ok"], found["reports"][0]["num_resumed"]) == (True, 4)
     assert (folder / "out.rec").stat().st_ino == before
     said = call(*args, "--quality", "50", code=1).stderr
-    assert "made again" in said and "To replace it, pack without --resume" in said
+    assert "made again" in said and "To replace it, pack with --overwrite in the place of --resume" in said
     assert "leave one of them out" in call(*args, "--overwrite", code=2).stderr
     call("pack", "bad.lst", "some", "--workers", "0", "--error-limit", "none", "-q", code=1)
     for _ in range(2):
         again = call("pack", "bad.lst", "some", "--workers", "0", "--error-limit", "none", "--resume", code=1)
         assert "nothing to do" in again.stderr and "2 entries failed" in again.stdout
+
+
+def test_what_an_interrupted_pack_with_overwrite_says_is_true(folder):
+    call("pack", "photos.lst", "out", "--workers", "0", "--quality", "50", "--transforms", "mine.py:smaller")
+    args = ["pack", "photos.lst", "out", "--workers", "0", "--batch-size", "2", "--transforms", "mine.py:stopping"]
+    (folder / "stop").touch()
+    said = call(*args, "--overwrite", code=130).stderr
+    (folder / "stop").unlink()
+    assert f"3 records are kept beside '{folder / 'out.rec'}'; --resume in the place of --overwrite goes on from there" in said
+    assert "leave one of them out" in call(*args, "--overwrite", "--resume", code=2).stderr
+    result = call(*args, "--resume")
+    assert result.stderr == f"note: replaced {folder / 'out.rec'}\n"
+    assert "3 of them were there from an earlier run" in result.stdout
+    assert sizes("out.rec") == [(512, 512), (427, 640), (300, 451), (400, 600)]
+
+
+def test_what_an_interrupted_pack_says_is_true(folder):
+    args = ["pack", "photos.lst", "out", "--workers", "0", "--batch-size", "2", "--transforms", "mine.py:stopping"]
+    (folder / "stop").touch()
+    assert "; --resume goes on from there" in call(*args, code=130).stderr
+    (folder / "stop").unlink()
+    said = call(*args, "--quality", "7", "--resume", code=1).stderr
+    assert "begin again, with --overwrite in the place of --resume" in said
+    assert call(*args, "--quality", "7", "--overwrite").stdout.startswith("4 records, ")
+    args = ["pack", "photos.lst", "some", "--workers", "0", "--batch-size", "2", "--transforms", "mine.py:stopping"]
+    (folder / "neighbour.py").write_text("SIZE = 49\n")
+
+
+def test_an_interrupted_run_is_given_up_by_merge_only_on_demand(folder):
+    call("pack", "photos.lst", "one", "-q", "--pass-through")
+    (folder / "stop").touch()
+    call("pack", "photos.lst", "out", "--workers", "0", "--batch-size", "2", "--transforms", "mine.py:stopping", code=130)
+    said = call("merge", "one.rec", "out", code=1).stderr
+    assert "go on with it by im2rec pack LIST... OUTPUT with --resume, or give --overwrite to give it up" in said
+    assert call("merge", "one.rec", "out", "--overwrite").stdout.startswith("4 records, ")

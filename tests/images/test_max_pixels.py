@@ -136,7 +136,10 @@ def test_what_has_no_size_says_what_it_is_and_what_decodes_it():
     )
     with pytest.raises(ImageError, match=said):
         check_size(BIG["OpenEXR"], 10)
-    with pytest.raises(ImageError, match=r"^no known image format \(it starts with 6e 6f 20 69"):
+    with pytest.raises(
+        ImageError,
+        match="^it is no image: no known .*starts with 6e 6f .*if it is one all the same, max_pixels=None",
+    ):
         check_size(BIG["nothing that is known"], 10)
     with pytest.raises(ImageError, match="^the JPEG is truncated"):
         check_size(b"\xff\xd8\xff\xe0\0\x10JFIF", 10)

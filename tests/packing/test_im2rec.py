@@ -408,6 +408,33 @@ def test_a_list_whose_every_entry_fails_makes_no_empty_dataset(folder):
     assert str(folder / "out.failed-run.failures.tsv") in str(caught.value)
 
 
+def test_entries_that_all_fail_once_more_are_counted_as_those_that_only_names(folder):
+    write_list(folder / "images.lst", [*PHOTOS, "no1.jpg", "no2.jpg"])
+    report = im2rec(folder / "images.lst", folder / "out", num_workers=0, error_limit=None)
+    for only, words in ((report.failures, "all 2 entries"), (report.failures[:1], "the only entry")):
+        said = rf"^{words} of '\S+images\.lst' that only names failed; nothing was written\. The first: line \d+"
+        with pytest.raises(EmptyDatasetError, match=said):
+            im2rec(folder / "images.lst", folder / "rest", num_workers=0, error_limit=None, only=only)
+    with pytest.raises(EmptyDatasetError, match=r"^only names no entry of '\S+images\.lst'; nothing was written$"):
+        im2rec(folder / "images.lst", folder / "rest", num_workers=0, only=[])
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"hello world\n", r"no known image format (it starts with 68 65 6c 6c 6f 20 77 6f, 'hello wo')"),
+        (b"\0\1\2\3" * 9, "no known image format (it starts with 00 01 02 03 00 01 02 03)"),
+        (b"<html>404</html>", "XML or HTML data"),
+    ],
+)
+def test_a_file_that_is_no_image_is_said_to_be_none(folder, data, words):
+    (folder / "text.jpg").write_bytes(data)
+    write_list(folder / "images.lst", ["text.jpg", *PHOTOS])
+    report = im2rec(folder / "images.lst", folder / "out", num_workers=0, error_limit=1)
+    advice = "; if it is one all the same, max_pixels=None decodes it" if "it starts with" in words else ""
+    assert report.failures[0].reason == f"it is no image: {words}{advice}"
+
+
 def test_an_inexact_label_warns_once_with_its_line(folder):
     write_list(folder / "images.lst", PHOTOS, lambda index: [2**24 + index])
     with pytest.warns(LabelPrecisionWarning, match=r"line 2: the label 16777217 becomes 16777216") as caught:

@@ -175,7 +175,7 @@ def test_extract_names_duplicates_apart_and_tells_of_records_without_an_image(tm
     write_by_mxnet(tmp_path / "a", [(0, [3.0, 4.0], b""), (5, 1.0, image), (5, 1.0, image)])
     report = extract(tmp_path / "a.rec", tmp_path / "files")
     assert sorted(path.name for path in (tmp_path / "files").iterdir()) == ["5.jpg", "5_2.jpg", "images.lst"]
-    assert report.skipped == ((0, 0),) and str(report).endswith("; 1 record holds none")
+    assert report.skipped == ((0, 0),) and str(report).endswith("; 1 record without an image left out")
 
 
 def test_labels_that_are_near_have_folders_of_their_own(tmp_path, photos):

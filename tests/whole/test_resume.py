@@ -23,10 +23,13 @@ from mxnet_im2rec import (
     ListChangedError,
     ListEntry,
     OutputError,
+    Problem,
     ResumeError,
     VerifyError,
+    build_index,
     im2rec,
 )
+from mxnet_im2rec.dataset.failures import read_failures
 from mxnet_im2rec.dataset.journal import Journal
 from mxnet_im2rec.dataset.publish import Publication
 from mxnet_im2rec.dataset.writer import RecordWriter
@@ -378,12 +381,13 @@ def test_after_mending_a_second_interruption_is_resumed_too(folder):
 
 
 TABLE = "line\tindex\tpath\tstage\treason\n"
-STEPS = 12  # of putting the files in place, up to the first of tidying up
+STEPS = 11  # of putting the files in place, up to the first of tidying up; a table is one more
 
 
 @pytest.mark.parametrize("resume", [False, True])
-@pytest.mark.parametrize("fails", [False, True])
-@pytest.mark.parametrize("number", range(1, STEPS + 1))
+@pytest.mark.parametrize(
+    ("number", "fails"), [(number, fails) for fails in (False, True) for number in range(1, STEPS + fails + 1)]
+)
 def test_killed_while_it_puts_the_files_in_place(folder, monkeypatch, number, fails, resume):
     """At every step of it: there is never a .rec beside an .idx or a table of another dataset, and the next run is as if none
     was lost."""
@@ -851,7 +855,7 @@ def test_transforms_that_make_other_records_are_refused(folder, name, workers):
     pack_and_die(folder, 70, transformations=before(), num_workers=workers)
     left = {path: (folder / path).read_bytes() for path in partial_files(folder)}
     line = r"\d+" if name == "its own generator" else "1"  # which may give the same number twice
-    words = rf"the record of line {line}, index \d+, '\d+\.jpg': made again, it is not what .*out\.rec\.partial.*transformations"
+    words = rf"the record of line {line}, index \d+, '\d+\.jpg': made again now, it differs .*out\.rec\.partial.*transformations"
     with pytest.raises(ResumeError, match=words):
         pack(folder, transformations=after(), num_workers=workers, resume=True)
     assert_old(folder)
@@ -882,7 +886,7 @@ def test_an_image_that_has_changed_is_named_where_it_is_proven(folder, position,
     if change == "another":
         path.write_bytes((folder / f"{position + 1}.jpg").read_bytes())
     words = f"the record of line {position + 1}, index {3 * position}, '{position}.jpg': "
-    words += "made again" if change == "another" else "its image fails now: No such file"
+    words += "made again now, it differs" if change == "another" else "made again now, it fails: No such file"
     with pytest.raises(ResumeError, match=words):
         pack(folder, resume=True)
     replace(path, data)
@@ -964,7 +968,7 @@ NOT_THIS_ONE = {
     "a line of the table": (lambda lines: lines.__setitem__(3, "9\t3\t5.jpg\n"), "line 4 .* the table of failures has index 9"),
     "fewer than the table": (
         lambda lines: lines.__delitem__(slice(10, None)),
-        "the table of failures has line 41, which the list has not",
+        "the table of failures has line 41, which is not in the list",
     ),
     "no entry": (lambda lines: lines.__setitem__(9, "rubbish\n"), "line 10 of the list is no entry"),
 }
@@ -977,7 +981,7 @@ def test_a_complete_output_of_another_list_is_refused(complete, name):
     lines_changed(complete, change)
     with pytest.raises(ResumeError, match=words) as caught:
         pack(complete, error_limit=None, resume=True)
-    assert "To replace it, pack without resume" in str(caught.value)
+    assert "To replace it, pack with resume=False" in str(caught.value)
     assert state(complete) == before
 
 
@@ -987,13 +991,93 @@ def test_a_complete_output_of_other_settings_is_refused(complete, options):
         pack(complete, error_limit=None, resume=True, **options)
 
 
-@pytest.mark.parametrize("name", ["out.rec", "out.idx", "out.failures.tsv"])
+DAMAGED = {
+    "out.rec": r"^the dataset that is there is damaged: '\S+out\.rec', byte 0: .*salvage\(.* keeps what is whole\. To replace",
+    "out.idx": r"^the dataset that is there is damaged: '\S+out\.idx', line 1: .*mxnet_im2rec\.build_index\(.*\. To replace",
+    "out.failures.tsv": r"^the table of failures is damaged: '\S+out\.failures\.tsv' is no list of failures: .*\. To replace",
+}
+
+
+@pytest.mark.parametrize("name", list(DAMAGED))
 def test_a_complete_output_that_is_damaged_is_refused(complete, name):
     (complete / name).write_bytes(b"rubbish\n")
     before = state(complete)
-    with pytest.raises(ResumeError, match="is complete, and is not the dataset of this list"):
+    with pytest.raises(ResumeError, match=DAMAGED[name]):
         pack(complete, error_limit=None, resume=True)
     assert state(complete) == before
+
+
+def test_a_complete_output_without_its_idx_is_refused_and_is_put_right(complete):
+    (complete / "out.idx").unlink()
+    words = (
+        r"out\.rec' is there, but its index, '\S+out\.idx', is missing: mxnet_im2rec\.build_index\('\S+'\) makes it\. To replace"
+    )
+    with pytest.raises(ResumeError, match=words):
+        pack(complete, error_limit=None, resume=True)
+    build_index(complete / "out.rec")
+    assert pack(complete, error_limit=None, resume=True).num_resumed == NUMBER - 2
+
+
+def test_nothing_to_do_removes_the_table_of_a_failed_run_like_any_run_that_succeeds(complete):
+    with pytest.raises(ErrorLimitExceeded):
+        pack(complete, error_limit=1, resume=True)
+    assert (complete / "out.failed-run.failures.tsv").exists()
+    pack(complete, error_limit=None, resume=True)
+    assert not (complete / "out.failed-run.failures.tsv").exists() and (complete / "out.failures.tsv").exists()
+
+
+# What a run that makes no dataset lists
+
+
+def stop_at(number):
+    def progress(done, total, failed):
+        if done == number:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def change_the_list(folder):
+    def progress(done, total, failed):
+        if done == 50:
+            (folder / "images.lst").write_text("0\t0\t0.jpg\n")
+
+    return progress
+
+
+def not_sound(*arguments, **options):
+    raise VerifyError([Problem("structure", None, None, "not sound")], "out.rec")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ListChangedError, VerifyError, OutputError])
+def test_every_run_that_makes_no_dataset_lists_what_failed(folder, monkeypatch, caplog, error):
+    for number in (3, 40):
+        (folder / f"{number}.jpg").unlink()
+    options = {}
+    if error is VerifyError:
+        monkeypatch.setattr("mxnet_im2rec.verification.verify.verify", not_sound)
+        options["verify"] = True
+    elif error is OutputError:
+        monkeypatch.setattr(RecordWriter, "finish", lambda self: (_ for _ in ()).throw(OutputError("no space")))
+    else:
+        options["progress"] = stop_at(70) if error is KeyboardInterrupt else change_the_list(folder)
+    with pytest.raises(error):
+        pack(folder, error_limit=None, **options)
+    assert_old(folder)
+    path = folder / "out.failed-run.failures.tsv"
+    assert [each.path for each in read_failures(path)] == ["3.jpg", "40.jpg"]
+    assert f"what failed in this run is listed in {str(path)!r}" in caplog.text
+
+
+def test_a_run_without_failures_lists_none(folder):
+    with pytest.raises(KeyboardInterrupt):
+        pack(folder, progress=stop_at(70))
+    assert not list(folder.glob("*.tsv"))
+
+
+def test_a_dataset_with_the_name_of_a_failed_run_is_refused(folder):
+    with pytest.raises(ValueError, match=r"output_path 'x\.failed-run' .*give another name"):
+        im2rec(folder / "images.lst", "x.failed-run", num_workers=0)
 
 
 def test_a_run_that_was_killed_when_all_was_in_place_is_complete(folder, monkeypatch):

@@ -31,9 +31,9 @@ SECONDS = 900  # for a document, which may start 30 programs: a hang ends, and a
 pytestmark = pytest.mark.timeout(2 * SECONDS + 60)
 
 CLASSES = {
-    "everyday": ["coffee.png", "coins.png"],
+    "everyday": ["coffee.png", "coins.png", "motorcycle_left.png", "motorcycle_right.png"],
     "space": ["hubble_deep_field.jpg", "moon.png", "rocket.jpg"],
-    "texture": ["brick.png", "grass.png"],
+    "texture": ["brick.png", "grass.png", "gravel.png"],
 }
 
 _MARK = "-- end of this command --"

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import stat
 from typing import Union
 
 import cv2
@@ -16,6 +17,7 @@ from ...images.checks import check_readable_by_mxnet, check_whole
 from ...images.decoder_messages import listen_to
 from ...images.formats import describe
 from ...packing.worker import with_header
+from ...storage.opening import open_without_waiting
 from ...transforms.pipeline import DamagedBytes
 from ...transforms.processes import prepare_worker_process
 from ...values import Failure, ListEntry
@@ -27,6 +29,9 @@ class Work:
     """From an entry to its record, or to a Failure that says why there is none.
 
     As MXNet's tool does, it packs an image that is not as it should be, if OpenCV decodes it. Such a record is DamagedBytes.
+
+    It is never worn out, as packing's worker can be: no transform of a user's runs here, so nothing of one image stays in memory,
+    and an image that has no room here would have none in a fresh process either.
     """
 
     def __init__(self, args: argparse.Namespace) -> None:
@@ -52,7 +57,9 @@ class Work:
         stage = "read"
         try:
             path = os.path.join(self._root, entry.path)
-            with open(path, "rb") as stream:
+            with open(path, "rb", opener=open_without_waiting) as stream:
+                if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                    raise ImageError(f"no file of an image: {path!r} is a pipe, a device or a folder")
                 data = stream.read()
             doubt = self._doubt(data)
             if not self.pass_through:
