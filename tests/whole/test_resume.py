@@ -280,7 +280,7 @@ def test_another_setting_is_refused_and_leaves_what_was_there(folder, name):
 
 def test_transforms_that_differ_in_an_attribute_are_refused(folder):
     pack_and_die(folder, 70, transformations=Count(folder))
-    with pytest.raises(ResumeError, match="transformations or what they use"):
+    with pytest.raises(ResumeError, match="transformations or code that they use"):
         pack(folder, resume=True, transformations=Count(folder, turn=True))
 
 
