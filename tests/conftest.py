@@ -3,12 +3,16 @@
 """Fixtures: folders of real photos with their lists."""
 
 import shutil
+import subprocess
+from types import SimpleNamespace
 
 import pytest
+import warm
 from photos import EXIF_ORIENTATION, PHOTOS, SKIMAGE, make_varieties, write_list  # noqa: F401  # some tests take these from here
 
 import mxnet_im2rec  # noqa: F401  # before any test imports MXNet: it prepares NumPy
 from mxnet_im2rec.mxnet_compat import forget_failures
+from mxnet_im2rec.verification import mxnet_reader
 
 # The files whose tests run whole programs, load MXNet in other processes, or make whole datasets again and again.
 WHOLE = {
@@ -54,6 +58,21 @@ def photos(tmp_path_factory):
         shutil.copy(SKIMAGE / name, folder / name)
     write_list(folder / "images.lst", PHOTOS * 4)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def readers_find_mxnet_loaded():
+    """verify()'s reading process is a fork of one that has MXNet, where a test does not ask for `fresh_readers`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mxnet_reader, "subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": warm.WarmReader}))
+        yield
+    warm.end()
+
+
+@pytest.fixture
+def fresh_readers(monkeypatch):
+    """verify()'s reading process is started as it is in real life."""
+    monkeypatch.setattr(mxnet_reader, "subprocess", subprocess)
 
 
 @pytest.fixture(autouse=True)

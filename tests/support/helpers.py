@@ -66,8 +66,8 @@ def run_script(code, folder, timeout=120):
 
 
 def children_left():
-    """The child processes of this one, less the helpers that Python itself keeps for 'spawn' and 'forkserver'."""
-    helpers = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
+    """The child processes of this one, less the helpers that Python itself keeps for 'spawn' and 'forkserver', and warm.py's."""
+    helpers = ("multiprocessing.resource_tracker", "multiprocessing.forkserver", "warm.py")
     children = psutil.Process().children(recursive=True)
     return [child for child in children if not any(helper in " ".join(child.cmdline()) for helper in helpers)]
 
