@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures: folders of real photos with their lists."""
 
+import os
 import shutil
 import subprocess
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 import warm
 from photos import EXIF_ORIENTATION, PHOTOS, SKIMAGE, make_varieties, write_list  # noqa: F401  # some tests take these from here
+from resuming import make_images
 
 import mxnet_im2rec  # noqa: F401  # before any test imports MXNet: it prepares NumPy
 from mxnet_im2rec.mxnet_compat import forget_failures
@@ -29,6 +31,8 @@ WHOLE = {
     "test_decoder_messages",
     "test_reproducible",
     "test_resume",
+    "test_resume_mending",
+    "test_resume_refusals",
     "test_tutorials",
     "test_verify",
     "test_mxnet_reader",
@@ -60,6 +64,14 @@ def photos(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def small_images(tmp_path_factory):
+    """A folder with the images of resuming.py."""
+    folder = tmp_path_factory.mktemp("small_images")
+    make_images(folder)
+    return folder
+
+
 @pytest.fixture(scope="session", autouse=True)
 def readers_find_mxnet_loaded():
     """verify()'s reading process is a fork of one that has MXNet, where a test does not ask for `fresh_readers`."""
@@ -67,6 +79,14 @@ def readers_find_mxnet_loaded():
         patch.setattr(mxnet_reader, "subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": warm.WarmReader}))
         yield
     warm.end()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_waits_for_the_disk():
+    """What fsync is for shows at a power failure alone. That it is called, and what its errors lead to, is still tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: os.fstat(descriptor) and None)  # an OSError where it is none
+        yield
 
 
 @pytest.fixture

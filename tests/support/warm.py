@@ -22,6 +22,8 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 PIPE, STDOUT, DEVNULL = subprocess.PIPE, subprocess.STDOUT, subprocess.DEVNULL
 NUMBER = struct.Struct("q")
 LONGEST = 1 << 20
@@ -94,8 +96,9 @@ class WarmProcess:
         return said.get(self.stdout), said.get(self.stderr)
 
     def send_signal(self, number):
-        if self.poll() is None:
-            os.kill(self.pid, number)
+        with suppress(ProcessLookupError):  # it is gone, and its end is not told yet
+            if self.poll() is None:
+                os.kill(self.pid, number)
 
     def kill(self):
         self.send_signal(signal.SIGKILL)
@@ -122,6 +125,12 @@ import mxnet as mx
 {first}
 runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
 """
+
+
+def family():
+    """The ids of the process that forks and of all that have come of it, if it is there."""
+    process = _channels.get(os.getpid(), (None, None))[1]
+    return {process.pid, *(child.pid for child in psutil.Process(process.pid).children(recursive=True))} if process else set()
 
 
 def end():
@@ -153,15 +162,14 @@ def _ask(request, descriptors):
 
 def wait_for_requests(channel):
     """Fork for every request until the other side is gone; gives a request in the process that is to run it."""
-    watching = []
+    signal.signal(signal.SIGCHLD, reap)
     while True:
         data, ancillary, *_ = channel.recvmsg(LONGEST, socket.CMSG_SPACE(4 * 4))
-        watching = [each for each in watching if not os.waitpid(each, os.WNOHANG if data else 0)[0]]
         if not data:
             os._exit(0)
         descriptors = array.array("i", ancillary[0][2]).tolist()
-        watching.append(os.fork())
-        if not watching[-1]:
+        if not os.fork():
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             channel.close()
             program = os.fork()
             if not program:
@@ -170,6 +178,13 @@ def wait_for_requests(channel):
             tell_the_end(program, descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+def reap(*_):
+    """Wait for those that have told the end of a program."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def tell_the_end(program, descriptors):
