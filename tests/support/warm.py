@@ -5,7 +5,7 @@
 To load it takes a second and a half of CPU; a fork takes some milliseconds. The program is a process all the same, in a folder,
 environment and session of its own, with its own end. Where loading is what is tested, start it with subprocess.
 
-This file is also the program of that one process.
+This file is also the program of that one process, and one that asks it in the place of python.
 """
 
 import array
@@ -21,8 +21,6 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-
-import psutil
 
 PIPE, STDOUT, DEVNULL = subprocess.PIPE, subprocess.STDOUT, subprocess.DEVNULL
 NUMBER = struct.Struct("q")
@@ -129,6 +127,8 @@ runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
 
 def family():
     """The ids of the process that forks and of all that have come of it, if it is there."""
+    import psutil  # not above: what asks in the place of python is to start at once
+
     process = _channels.get(os.getpid(), (None, None))[1]
     return {process.pid, *(child.pid for child in psutil.Process(process.pid).children(recursive=True))} if process else set()
 
@@ -136,8 +136,8 @@ def family():
 def end():
     """At the end of the tests: the process that forks is to go."""
     if os.getpid() in _channels:
-        channel, process = _channels.pop(os.getpid())
-        channel.close()
+        ours, process = _channels.pop(os.getpid())
+        ours.close()
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:  # a test that failed has left a program behind
@@ -148,29 +148,36 @@ def end():
 _channels = {}  # by the process that asks: to the process that forks
 
 
-def _ask(request, descriptors):
+CHANNEL = "MXNET_IM2REC_WARM"  # the variable with the number of the channel that a program has been given
+
+
+def channel():
+    """To the process that forks, which is started if it is not there."""
     if os.getpid() not in _channels:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
-        command = [sys.executable, __file__, str(theirs.fileno())]
+        command = [sys.executable, __file__, "--fork", str(theirs.fileno())]
         process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment, stdin=DEVNULL, stdout=DEVNULL)
         theirs.close()
         _channels[os.getpid()] = ours, process
-    ancillary = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
-    _channels[os.getpid()][0].sendmsg([request], [ancillary])
+    return _channels[os.getpid()][0]
 
 
-def wait_for_requests(channel):
+def _ask(request, descriptors):
+    channel().sendmsg([request], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))])
+
+
+def wait_for_requests(requests):
     """Fork for every request until the other side is gone; gives a request in the process that is to run it."""
     signal.signal(signal.SIGCHLD, reap)
     while True:
-        data, ancillary, *_ = channel.recvmsg(LONGEST, socket.CMSG_SPACE(4 * 4))
+        data, ancillary, *_ = requests.recvmsg(LONGEST, socket.CMSG_SPACE(4 * 4))
         if not data:
             os._exit(0)
         descriptors = array.array("i", ancillary[0][2]).tolist()
         if not os.fork():
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            channel.close()
+            requests.close()
             program = os.fork()
             if not program:
                 os.close(descriptors.pop())
@@ -220,6 +227,10 @@ def become(argv, folder, environment, is_session, descriptors):
         runpy.run_path(argv[0], run_name="__main__")
 
 
+if __name__ == "__main__" and CHANNEL in os.environ:  # in the place of python, for a program that is not started by the tests
+    _channels[os.getpid()] = socket.socket(fileno=int(os.environ[CHANNEL])), None
+    sys.exit(WarmProcess(sys.argv[1:]).wait() & 255)
+
 if __name__ == "__main__":
     import mxnet_im2rec.cli.main
     import mxnet_im2rec.packing.im2rec
@@ -229,4 +240,4 @@ if __name__ == "__main__":
 
     import_mxnet()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with the process that asks
-    become(*wait_for_requests(socket.socket(fileno=int(sys.argv[1]))))
+    become(*wait_for_requests(socket.socket(fileno=int(sys.argv[2]))))

@@ -4,11 +4,13 @@
 
 import random
 
+import cv2
 import mxnet as mx
 import numpy as np
 import pytest
 from helpers import dataset_bytes, read_records
 from mxnet.gluon.data.vision import transforms
+from photos import PHOTOS, SKIMAGE, write_list
 
 from mxnet_im2rec import im2rec
 
@@ -34,6 +36,17 @@ def python_and_numpy_noise(image):
 
 
 KINDS = {"none": lambda: None, "stock": stock, "jitter": jitter, "own": lambda: python_and_numpy_noise}
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """The real photos as they come four times over, at a quarter of their sides."""
+    folder = tmp_path_factory.mktemp("photos")
+    for name in PHOTOS:
+        image = cv2.imread(str(SKIMAGE / name))
+        cv2.imwrite(str(folder / name), cv2.resize(image, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA))
+    write_list(folder / "images.lst", PHOTOS * 4)
+    return folder
 
 
 @pytest.fixture(scope="module")
