@@ -39,7 +39,26 @@ WHOLE = {
 }
 
 
+# The files that take longest, which go first: xdist hands out whole files in this order, and a long one must not be the last.
+LONGEST = [
+    "test_tutorials",
+    "test_faults",
+    "test_im2rec",
+    "test_mxnet_reader",
+    "test_resume",
+    "test_operators",
+    "test_resume_refusals",
+    "test_resume_mending",
+    "test_reproducible",
+    "test_legacy",
+    "test_fuzz",
+    "test_stock",
+]
+
+
 def pytest_collection_modifyitems(items):
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(LONGEST)))
     for item in items:
         if item.path.stem in WHOLE:
             item.add_marker("whole")

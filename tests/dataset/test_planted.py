@@ -93,6 +93,7 @@ KINDS = ["symbolic link", "dangling link", "hard link", "pipe"]
 
 @pytest.mark.parametrize("pass_through", [False, True])
 @pytest.mark.parametrize("ends", ENDS)
+@pytest.mark.whole
 def test_no_name_of_a_run_leads_anywhere(photos, folder, tmp_path_factory, ends, pass_through):
     given = {path.name for path in folder.iterdir()}
     names = sorted(run([folder], ends, pass_through) - given - {"late.png", "none.png"})

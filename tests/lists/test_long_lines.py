@@ -71,6 +71,7 @@ def test_an_index_of_one_long_line(rec, piece):
 
 
 @pytest.mark.parametrize("function", ["read_index", "verify"])
+@pytest.mark.whole
 def test_an_index_of_many_lines(rec, function):
     count = 60_000
     idx = rec.with_suffix(".idx")
