@@ -43,17 +43,24 @@ WHOLE = {
 LONGEST = [
     "test_tutorials",
     "test_faults",
-    "test_im2rec",
     "test_mxnet_reader",
+    "test_im2rec",
     "test_resume",
     "test_operators",
-    "test_resume_refusals",
-    "test_resume_mending",
-    "test_reproducible",
     "test_legacy",
+    "test_resume_refusals",
     "test_fuzz",
+    "test_pools",
+    "test_resume_mending",
+    "test_verify",
+    "test_packing_commands",
+    "test_reproducible",
     "test_stock",
 ]
+
+
+def pytest_configure(config):
+    config.option.loadscopereorder = False  # else xdist begins with the files of the most tests, which are not the longest
 
 
 def pytest_collection_modifyitems(items):
