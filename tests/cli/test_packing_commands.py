@@ -194,7 +194,7 @@ def test_transforms_of_the_user_reach_spawned_workers(folder, named):
     if here != folder:
         (folder / "json.py").write_text("raise ImportError('hidden')\n")
     args = ["--transforms", named, "--start-method", "spawn", "--workers", 1, "--json"]
-    out, err = shell("pack", folder / "photos.lst", folder / "out", *args, folder=here)
+    out, err = shell("pack", folder / "photos.lst", folder / "out", *args, folder=here, is_warm=True)
     assert json.loads(out)["reports"][0]["num_records"] == 4
     assert err.count("this is not the result") == (4 if named.endswith("Smaller") else 0)
     assert set(sizes("out.rec")) == {(48, 48)}
@@ -203,7 +203,7 @@ def test_transforms_of_the_user_reach_spawned_workers(folder, named):
 def test_spawned_workers_of_the_console_script(folder):
     code = "import sys\n\nfrom mxnet_im2rec.cli.main import main\n\nif __name__ == '__main__':\n    sys.exit(main())\n"
     args = ["pack", "photos.lst", "out", "--start-method", "spawn", "--workers", "1"]
-    returncode, out, err = run_script(f"import sys\n\nsys.argv[1:] = {args!r}\n" + code, folder)
+    returncode, out, err = run_script(f"import sys\n\nsys.argv[1:] = {args!r}\n" + code, folder, is_warm=True)
     assert returncode == 0, err
     assert out.startswith("4 records")
 
@@ -396,7 +396,9 @@ def test_a_warning_is_one_plain_line(folder, photos):
 
 def test_a_worker_that_dies_exits_1(folder):
     (folder / "dies.py").write_text("import os\n\ndef die(image):\n    os._exit(7)\n")
-    out, err = shell("pack", "photos.lst", "out", "--transforms", "dies.py:die", "--workers", 1, folder=folder, code=1)
+    out, err = shell(
+        "pack", "photos.lst", "out", "--transforms", "dies.py:die", "--workers", 1, folder=folder, code=1, is_warm=True
+    )
     assert "camera.png" in err
     assert "Traceback" not in err
     assert out == ""
@@ -436,7 +438,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(folder):
     (folder / "slow.py").write_text(SLOW)
     args = ["photos.lst", "out", "--transforms", "slow.py:slow", "--workers", "0", "--batch-size", "2"]
     call("pack", "photos.lst", "whole", *args[2:])
-    process = start("pack", *args, folder=folder)
+    process = start("pack", *args, folder=folder, is_warm=True)
     journal = folder / "out.rec.journal.partial"
     wait_for(lambda: journal.exists() and journal.read_bytes().count(b'"checkpoint"') > 1)
     process.send_signal(signal.SIGINT)

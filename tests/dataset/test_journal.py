@@ -149,6 +149,7 @@ def assert_right_or_refused(interrupted, journal):
     return False
 
 
+@pytest.mark.whole
 def test_one_field_at_a_time(interrupted, monkeypatch):
     """With right checksums. Where the journal is refused the way out that the message names works."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # thousands of runs

@@ -63,7 +63,7 @@ def test_an_error_of_reading_is_no_death_of_a_worker(monkeypatch):
 
 
 def test_a_worker_that_is_stopped_while_it_sends_is_ended_and_its_items_are_tried_again():
-    with open_pool(1, timeout=3.0) as pool:
+    with open_pool(1, timeout=1.5) as pool:
         (worker,) = pool._workers
         pool.submit(0, [1, (20 << 20,), 2])
 
@@ -77,7 +77,7 @@ def test_a_worker_that_is_stopped_while_it_sends_is_ended_and_its_items_are_trie
 
 
 def test_a_worker_that_is_stopped_does_not_block_what_is_sent_to_it():
-    with open_pool(1, timeout=3.0) as pool:
+    with open_pool(1, timeout=1.5) as pool:
         (worker,) = pool._workers
         wait_for(lambda: worker.is_ready)
         os.kill(worker.process.pid, signal.SIGSTOP)

@@ -114,6 +114,7 @@ def saved(data, folder):
         return report, [(record.index, bytes(record.content)) for record in records]
 
 
+@pytest.mark.whole
 def test_salvage_after_truncation_at_every_byte(small, tmp_path):
     data, offsets = small
     for size in range(len(data)):
@@ -128,6 +129,7 @@ def test_salvage_after_truncation_at_every_byte(small, tmp_path):
         assert not report.lost or (report.lost[0].start, report.lost[0].end) == (offsets[whole], size)
 
 
+@pytest.mark.whole
 def test_salvage_loses_nothing_but_what_a_changed_byte_has_touched(small, tmp_path):
     data, offsets = small
     everything = {(index, payload_of(index)) for index in range(6)}
