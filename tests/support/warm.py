@@ -88,6 +88,8 @@ class WarmProcess:
             thread.start()
         for thread in threads:
             thread.join(timeout)
+            if thread.is_alive():  # something that it has left holds the other end open
+                raise subprocess.TimeoutExpired(f"process {self.pid}", timeout)
         self.wait(timeout)
         for stream in streams:
             stream.close()

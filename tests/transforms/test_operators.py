@@ -206,6 +206,7 @@ def plain(transform, image, index):
     return (found if found.dtype == np.uint8 else np.rint(found * 255).astype(np.uint8).transpose(1, 2, 0))[:, :, ::-1]
 
 
+@pytest.mark.filterwarnings("ignore:All children of this Sequential layer:UserWarning")  # as they are meant to be here
 @pytest.mark.parametrize("holder", HOLDERS)
 @pytest.mark.parametrize("has_run", [False, True], ids=["fresh", "has run"])
 def test_a_flip_of_odd_sides_is_whole_wherever_it_stands(holder, has_run):
@@ -317,6 +318,7 @@ def test_a_failing_block_stays_hybridized():
     assert block._active is True
 
 
+@pytest.mark.filterwarnings("ignore:Cannot decide type for the following arguments:UserWarning:mxnet.gluon.block")
 def test_a_graph_without_its_block_is_an_error():
     flip = SymbolBlock(mx.sym.image.random_flip_left_right(mx.sym.var("data")), mx.sym.var("data"))
     with pytest.raises(TransformResultError, match="SymbolBlock runs _image_random_flip_left_right.*use the Block"):
