@@ -100,33 +100,22 @@ __all__ = [
 ]
 
 _HOMES = {
-    "im2rec": "packing.im2rec",
-    "IndexedRecordWriter": "dataset.indexed_writer",
-    "concatenate": "dataset.merge",
-    "ListEntry": "values",
-    "CheckReport": "lists.check_report",
-    "Finding": "lists.check_report",
-    "check_list": "lists.check",
-    "ListReport": "lists.making",
-    "make_list": "lists.making",
-    "DamagedImage": "values",
-    "Failure": "values",
-    "PackReport": "values",
-    "Record": "recordio.record",
-    "RecordFile": "recordio.reader",
-    "ExtractReport": "tools.extract",
-    "LostRange": "tools.salvage",
-    "SalvageReport": "tools.salvage",
-    "build_index": "tools.build_index",
-    "extract": "tools.extract",
-    "salvage": "tools.salvage",
-    "RecordSize": "tools.summary",
-    "Summary": "tools.summary",
-    "summarize": "tools.summary",
-    "contact_sheet": "tools.contact_sheet",
-    "Problem": "values",
-    "VerifyReport": "verification.report",
-    "verify": "verification.verify",
+    "dataset.indexed_writer": ["IndexedRecordWriter"],
+    "dataset.merge": ["concatenate"],
+    "lists.check": ["check_list"],
+    "lists.check_report": ["CheckReport", "Finding"],
+    "lists.making": ["ListReport", "make_list"],
+    "packing.im2rec": ["im2rec"],
+    "recordio.reader": ["RecordFile"],
+    "recordio.record": ["Record"],
+    "tools.build_index": ["build_index"],
+    "tools.contact_sheet": ["contact_sheet"],
+    "tools.extract": ["ExtractReport", "extract"],
+    "tools.salvage": ["LostRange", "SalvageReport", "salvage"],
+    "tools.summary": ["RecordSize", "Summary", "summarize"],
+    "values": ["DamagedImage", "Failure", "ListEntry", "PackReport", "Problem"],
+    "verification.report": ["VerifyReport"],
+    "verification.verify": ["verify"],
 }  # the rest are errors
 
 _SUBMODULES = ("recordio", "transforms")  # which have public names of their own
@@ -139,7 +128,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"{__name__}.{name}")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+    home = next((module for module, names in _HOMES.items() if name in names), "errors")
+    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
     globals()[name] = value
     return value
 

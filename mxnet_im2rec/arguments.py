@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of arguments that several functions take. Each check gives the value, or raises an error that says what is wrong.
 
-Knows no function by name, and nothing of what the arguments are for.
+Knows no function by name, and does not know what the arguments are for.
 """
 
 from __future__ import annotations
@@ -51,10 +51,16 @@ def flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def progress(value: Any) -> Any:
-    """What :func:`mxnet_im2rec.progress.open_progress` takes."""
-    if not (value is None or isinstance(value, bool) or callable(value)):
-        raise ArgumentTypeError("progress", "must be None, True, False or callable", value)
+def color(value: Any) -> int:
+    if isinstance(value, numbers.Real) and value in (1, 0, -1):
+        return int(float(value))
+    raise ArgumentValueError("color", "must be 1 (RGB), 0 (grey) or -1 (as stored)", value)
+
+
+def progress(value: Any, may_be_flag: bool = True) -> Any:
+    """What receives the progress. With ``may_be_flag`` it is as :func:`mxnet_im2rec.progress.open_progress` takes it."""
+    if not (value is None or callable(value) or (may_be_flag and isinstance(value, bool))):
+        raise ArgumentTypeError("progress", f"must be None{', True, False' if may_be_flag else ''} or callable", value)
     return value
 
 
@@ -63,6 +69,14 @@ def path(name: str, value: Any) -> str:
     found = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
     if not isinstance(found, str):
         raise ArgumentTypeError(name, "must be a str or a PathLike of str", value)
+    return found
+
+
+def folder(name: str, value: Any) -> str:
+    """The absolute path of a folder that is there."""
+    found = os.path.abspath(path(name, value))
+    if not os.path.isdir(found):
+        raise NotADirectoryError(Text(Argument(name), f" {found!r} is no folder"))
     return found
 
 

@@ -11,15 +11,7 @@ from typing import Iterator, Optional
 def usable_cpus(cgroup_root: str = "/sys/fs/cgroup", cgroup_file: str = "/proc/self/cgroup") -> int:
     """The number of CPUs that this process may keep busy, at least 1.
 
-    Parameters
-    ----------
-    cgroup_root, cgroup_file : str
-        Where Linux mounts control groups and says which ones this process is in.
-
-    Returns
-    -------
-    int
-        The CPUs of the affinity mask, or fewer where a control group's quota allows less (rounded down).
+    Those of the affinity mask, or fewer where the quota of a control group of Linux allows less, rounded down.
 
     Examples
     --------

@@ -13,7 +13,7 @@
     ├── VerifyError (ValueError)               a dataset that does not verify
     ├── EmptyDatasetError (ValueError)         not one record to write
     ├── WorkerDiedError (RuntimeError)         a worker process ended, or broke, before its work was done
-    ├── ResumeError (ValueError)               an interrupted run cannot be gone on with
+    ├── ResumeError (ValueError)               an interrupted run cannot be resumed
     ├── ListChangedError (ValueError)          the list changed while it was read
     ├── OutputError (OSError)                  the .rec or .idx could not be written whole
     ├── MXNetUnavailableError (ImportError)    MXNet cannot be imported here

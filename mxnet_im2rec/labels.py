@@ -19,8 +19,9 @@ EXACT_INTEGERS = 2**24
 _FLOAT32 = struct.Struct("<f")
 _LARGEST_NUMBER = 2**64  # a larger label is a measure, not the number of something
 _LEAST_HEADER, _LEAST_OBJECT = 2, 5
-_MOST_KEPT = 1000  # problems that are kept: a dataset full of problems must not fill the memory
-_MOST_WIDTHS = 32  # widths of objects of which places are kept
+_MOST_GROUPS = 32  # of which items are kept
+MOST_KEPT = 1000
+"""How many items of one kind are kept: a dataset full of problems must not fill the memory."""
 
 
 def as_float32(label: float) -> float:
@@ -46,18 +47,10 @@ def is_inexact(label: float) -> bool:
 
 
 class DetectionHeader(NamedTuple):
-    """The first two of an image's detection labels.
+    """The first two of an image's detection labels."""
 
-    Attributes
-    ----------
-    width : int
-        A, how many numbers the header has, these two included.
-    object_width : int
-        B, how many numbers each object has.
-    """
-
-    width: int
-    object_width: int
+    width: int  # A, how many numbers the header has, these two included
+    object_width: int  # B, how many numbers each object has
 
 
 def detection_header(labels: Sequence[float]) -> Optional[DetectionHeader]:
@@ -119,6 +112,25 @@ def detection_classes(labels: Sequence[float]) -> Optional[List[float]]:
     return [float(label) for label in labels[header.width :: header.object_width]]
 
 
+class Groups:
+    """Items in groups, each with a number. It counts all, and keeps the first items of each of the first groups."""
+
+    def __init__(self) -> None:
+        self.counts: Counter = Counter()
+        self._first: Dict[int, List[Any]] = {}
+
+    def add(self, number: int, item: Any) -> None:
+        self.counts[number] += 1
+        if self.counts[number] <= MOST_KEPT and (number in self._first or len(self._first) < _MOST_GROUPS):
+            self._first.setdefault(number, []).append(item)
+
+    def others(self) -> Tuple[List[Tuple[Any, int]], int]:
+        """The kept items of all groups but the largest, each with its group's number; and how many items those groups have."""
+        (largest, size), *_ = self.counts.most_common(1)
+        others = [(item, number) for number, items in self._first.items() if number != largest for item in items]
+        return others, sum(self.counts.values()) - size
+
+
 class DetectionLabels:
     """Finds out whether the labels of a dataset are for detection, and which of them MXNet's readers refuse.
 
@@ -134,8 +146,7 @@ class DetectionLabels:
     def __init__(self) -> None:
         self.num_images = 0
         self._headers: Counter = Counter()
-        self._object_widths: Counter = Counter()  # of the images without a problem of their own
-        self._places: Dict[int, List[Tuple[Any, str]]] = {}  # by the width of an object: the first images
+        self._object_widths = Groups()  # of the images without a problem of their own
         self._problems: List[Tuple[Any, str]] = []
         self._num_problems = 0
 
@@ -148,15 +159,10 @@ class DetectionLabels:
             self._headers[header] += 1
         if problem is not None:
             self._num_problems += 1
-            if len(self._problems) < _MOST_KEPT:
+            if len(self._problems) < MOST_KEPT:
                 self._problems.append((place, problem))
         elif header is not None:
-            self._add_object_width(header.object_width, place)
-
-    def _add_object_width(self, width: int, place: Any) -> None:
-        self._object_widths[width] += 1
-        if self._object_widths[width] <= _MOST_KEPT and (width in self._places or len(self._places) < _MOST_WIDTHS):
-            self._places.setdefault(width, []).append((place, f"its objects have {width} numbers"))
+            self._object_widths.add(header.object_width, place)
 
     @property
     def header(self) -> Optional[DetectionHeader]:
@@ -168,11 +174,9 @@ class DetectionLabels:
 
     def problems(self) -> Tuple[List[Tuple[Any, str]], int]:
         """The first images whose labels are refused, each with the reason; and how many there are in all."""
-        found, count = list(self._problems), self._num_problems
-        if self._object_widths:
-            most, num_most = self._object_widths.most_common(1)[0]
-            for width, places in self._places.items():
-                if width != most:
-                    found += [(place, f"{what}, those of most entries have {most}") for place, what in places]
-            count += sum(self._object_widths.values()) - num_most
-        return found, count
+        if not self._object_widths.counts:
+            return self._problems, self._num_problems
+        most = self._object_widths.counts.most_common(1)[0][0]
+        others, num_others = self._object_widths.others()
+        found = [(place, f"its objects have {width} numbers, those of most entries have {most}") for place, width in others]
+        return self._problems + found, self._num_problems + num_others

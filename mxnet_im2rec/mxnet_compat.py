@@ -39,18 +39,7 @@ def is_loaded() -> bool:
 
 
 def import_mxnet() -> ModuleType:
-    """Import MXNet, or say in one sentence why that cannot be done here.
-
-    Returns
-    -------
-    module
-        ``mxnet``.
-
-    Raises
-    ------
-    MXNetUnavailableError
-        With what to install.
-    """
+    """Import MXNet; MXNetUnavailableError says in one sentence why that cannot be done here, and what to install."""
     install()
     try:
         return importlib.import_module("mxnet")
@@ -74,7 +63,7 @@ def wait_for_operators() -> None:
 def flush_c_streams() -> None:
     """Have the C library write out what it has buffered for any stream: MXNet's writer has no flush of its own.
 
-    A process that is forked gets a copy of what is buffered, and writes it once more if it ends by C's ``exit()``.
+    A process that is forked gets a copy of the buffered bytes, and writes them once more if it ends by C's ``exit()``.
     """
     ctypes.CDLL(None).fflush(None)  # whether it could, the sizes tell
 

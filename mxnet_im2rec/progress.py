@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""Tells how far a run is: a tqdm bar, a caller's function, or nothing."""
+"""ProgressCallbacks how far a run is: a tqdm bar, a caller's function, or nothing."""
 
 from __future__ import annotations
 
@@ -8,25 +8,18 @@ import sys
 from contextlib import contextmanager
 from typing import Any, Callable, Iterator, Optional, Union
 
-Tell = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 """Called with how many entries are done, and how many of them failed."""
 
 Progress = Union[None, bool, Callable[[int, Optional[int], int], Any]]
 
 
 @contextmanager
-def open_progress(progress: Progress, count: Callable[[], Optional[int]], name: str = "im2rec") -> Iterator[Tell]:
-    """Give a function to tell the progress to, and clear up behind it.
+def open_progress(progress: Progress, count: Callable[[], Optional[int]], name: str = "im2rec") -> Iterator[ProgressCallback]:
+    """Give a function that receives the progress, and clear up behind it.
 
-    Parameters
-    ----------
-    progress : None, bool or callable
-        None shows a bar on a terminal or in a notebook, True and False force it; a callable receives (done, total or None,
-        failures).
-    count : callable
-        Gives the total, or None if it cannot be known; called only if someone wants to know.
-    name : str
-        What the bar is called.
+    None shows a bar on a terminal or in a notebook, True and False force it; a callable receives (done, total or None, failures).
+    ``count`` gives the total, or None if it cannot be known; it is called only if someone wants to know. ``name`` is the bar's.
     """
     if callable(progress):
         listener, total = progress, count()
@@ -37,7 +30,7 @@ def open_progress(progress: Progress, count: Callable[[], Optional[int]], name: 
         yield lambda done, failed: None
 
 
-def _bar(total: Optional[int], name: str) -> Iterator[Tell]:
+def _bar(total: Optional[int], name: str) -> Iterator[ProgressCallback]:
     if _in_notebook():
         from tqdm.auto import tqdm
     else:

@@ -10,7 +10,7 @@ names. The command line words these parts in its own way, by :func:`reword`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Iterable, List, Optional, Tuple, Union
+from typing import Any, Callable, Iterable, List, Optional, Sequence, Tuple, Union
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,23 @@ def count(number: int, noun: str, plural: str = "") -> str:
     ('1 entry', '2,000 images')
     """
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def first_lines(items: Sequence[object], most: int, total: int = 0) -> List[str]:
+    """A line for each of the first items, and one that counts the rest; ``total`` is their number if there are more than these.
+
+    Examples
+    --------
+    >>> first_lines("abc", 2)
+    ['  a', '  b', '  ... and 1 more']
+    """
+    more = max(total, len(items)) - most
+    return ["  " + str(item) for item in items[:most]] + ([f"  ... and {more:,} more"] if more > 0 else [])
+
+
+def visible(text: str) -> str:
+    """A name within a line: as it is where that is harmless, else quoted."""
+    return text if text.isprintable() else repr(text)
 
 
 def printable(text: str, keep: str = "") -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Iterator, NamedTuple, Optional, Tuple, Union
 
-from .text import Text, printable
+from .text import Text, count, first_lines, printable
 
 
 class ListEntry(NamedTuple):
@@ -54,8 +54,8 @@ class Failure:
     reason : str
         What was found, and what to do about it.
     traceback : str
-        Of an exception that a transform raised: where, from the transform on. Empty otherwise, and where the failure was read
-        from a file. Does not count when failures are compared.
+        If a transform raised an exception: its traceback, from the transform on. Otherwise empty, and also if the failure was
+        read from a file. Failures that differ only in this are equal.
     """
 
     line: Optional[int]
@@ -102,7 +102,7 @@ class DamagedImage:
 
 
 Entries = Iterator[Union[ListEntry, Failure]]
-"""The entries of a list in its order; a Failure stands in the place of what is no entry."""
+"""The entries of a list in its order; a Failure takes the place of a line that is no entry."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Problem:
         What found it: ``'structure'`` (the .rec's bytes), ``'index'`` (the .idx), ``'list'`` (the list that was packed),
         ``'reader'`` (MXNet's ImageRecordIter, and the images themselves) or ``'source'`` (the image files that were packed).
     position : int or None
-        The record's position in the .rec, from 0, where it concerns one; damaged stretches count as none.
+        The record's position in the .rec, from 0, where it concerns one. Damaged parts of the file are not counted.
     index : int or None
         The image's index, where it concerns one.
     message : str
@@ -161,7 +161,9 @@ class PackReport:
         The absolute path of the file that lists the failures, where there are any.
     damaged : tuple of DamagedImage
         The images that are damaged inside and were stored all the same, in the order of the list, as far as their decoder
-        notices. With ``pass_through`` nothing is decoded, and there are none; ``strict=True`` makes failures of them.
+        notices. With ``pass_through`` nothing is decoded, and there are none; ``strict=True`` makes failures of them. There are
+        none either where ``resume=True`` finds the dataset complete: it looks at no image for this, and the dataset does not
+        say which ones the first run named; ``check_list(decode=True)`` finds them again.
     """
 
     rec_path: str
@@ -176,30 +178,22 @@ class PackReport:
 
     def __str__(self) -> str:
         rate = (self.num_records - self.num_resumed) / self.seconds if self.seconds > 0 else float("inf")
-        noun = "record" if self.num_records == 1 else "records"
+        records = count(self.num_records, "record")
         lines = [
-            f"{self.num_records:,} {noun}, {format_bytes(self.num_bytes)}, in {self.seconds:.1f} s ({rate:,.0f} a second)",
+            f"{records}, {format_bytes(self.num_bytes)}, in {self.seconds:.1f} s ({rate:,.0f} a second)",
             f"  {self.rec_path}",
             f"  {self.idx_path}",
         ]
         if self.num_resumed:
             lines.append(f"{self.num_resumed:,} of them were there from an earlier run")
         if self.failures:
-            noun = "entry" if len(self.failures) == 1 else "entries"
-            lines.append(f"{len(self.failures):,} {noun} failed and {'is' if len(self.failures) == 1 else 'are'} left out:")
-            shown = 10
-            lines += ["  " + str(failure) for failure in self.failures[:shown]]
-            if len(self.failures) > shown:
-                lines.append(f"  ... and {len(self.failures) - shown:,} more")
+            lines.append(count(len(self.failures), "entry failed and is left out:", "entries failed and are left out:"))
+            lines += first_lines(self.failures, 10)
             if self.failures_path is not None:
                 lines.append(f"all of them: {self.failures_path}")
         if self.damaged:
-            noun = "image is" if len(self.damaged) == 1 else "images are"
-            lines.append(f"{len(self.damaged):,} {noun} damaged inside and stored all the same:")
-            shown = 5
-            lines += [f"  {each}" for each in self.damaged[:shown]]
-            if len(self.damaged) > shown:
-                lines.append(f"  ... and {len(self.damaged) - shown:,} more")
+            lines.append(count(len(self.damaged), "image is", "images are") + " damaged inside and stored all the same:")
+            lines += first_lines(self.damaged, 5)
         return Text("\n").join(map(printable, lines))
 
 

@@ -3,15 +3,21 @@
 """Fixtures: folders of real photos with their lists."""
 
 import importlib.util
+import os
 import re
 import shutil
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import warm
 from photos import EXIF_ORIENTATION, PHOTOS, SKIMAGE, make_varieties, write_list  # noqa: F401  # some tests take these from here
+from resuming import make_images
 
 import mxnet_im2rec  # noqa: F401  # before any test imports MXNet: it prepares NumPy
 from mxnet_im2rec.mxnet_compat import forget_failures
+from mxnet_im2rec.verification import mxnet_reader
 
 # The files whose tests run whole programs, load MXNet in other processes, or make whole datasets again and again.
 WHOLE = {
@@ -29,6 +35,8 @@ WHOLE = {
     "test_decoder_messages",
     "test_reproducible",
     "test_resume",
+    "test_resume_mending",
+    "test_resume_refusals",
     "test_tutorials",
     "test_verify",
     "test_mxnet_reader",
@@ -45,7 +53,33 @@ collect_ignore = [
 ]
 
 
+# The files that take longest, which go first: xdist hands out whole files in this order, and a long one must not be the last.
+LONGEST = [
+    "test_tutorials",
+    "test_faults",
+    "test_mxnet_reader",
+    "test_im2rec",
+    "test_resume",
+    "test_operators",
+    "test_legacy",
+    "test_resume_refusals",
+    "test_fuzz",
+    "test_pools",
+    "test_resume_mending",
+    "test_verify",
+    "test_packing_commands",
+    "test_reproducible",
+    "test_stock",
+]
+
+
+def pytest_configure(config):
+    config.option.loadscopereorder = False  # else xdist begins with the files of the most tests, which are not the longest
+
+
 def pytest_collection_modifyitems(items):
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(LONGEST)))
     for item in items:
         if item.path.stem in WHOLE:
             item.add_marker("whole")
@@ -70,6 +104,37 @@ def photos(tmp_path_factory):
         shutil.copy(SKIMAGE / name, folder / name)
     write_list(folder / "images.lst", PHOTOS * 4)
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_images(tmp_path_factory):
+    """A folder with the images of resuming.py."""
+    folder = tmp_path_factory.mktemp("small_images")
+    make_images(folder)
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def readers_find_mxnet_loaded():
+    """verify()'s reading process is a fork of one that has MXNet, where a test does not ask for `fresh_readers`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mxnet_reader, "subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": warm.WarmReader}))
+        yield
+    warm.end()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_waits_for_the_disk():
+    """What fsync is for shows at a power failure alone. That it is called, and what its errors lead to, is still tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: os.fstat(descriptor) and None)  # an OSError where it is none
+        yield
+
+
+@pytest.fixture
+def fresh_readers(monkeypatch):
+    """verify()'s reading process is started as it is in real life."""
+    monkeypatch.setattr(mxnet_reader, "subprocess", subprocess)
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from .options import (
     max_pixels_option,
     no_pack_labels_option,
     overwrite_option,
+    saying_what_becomes_of,
     seed_option,
     verbosity_options,
 )
@@ -74,11 +75,12 @@ def list_(root: str, prefix: str, exts: Tuple[str, ...], **options: Any) -> int:
       im2rec list photos photos --train-ratio 0.8 --test-ratio 0.1 --stratify
       im2rec list photos photos --flat --exts .jpg,.png --no-shuffle
     """
-    from ..lists.making import make_list
+    from ..lists.making import make_list, paths_of
 
     if exts:
         options["exts"] = [each for part in exts for each in part.replace(",", " ").split()]
-    with at_work(root, "images") as progress:
+    written = paths_of(prefix, options["chunks"], options["train_ratio"], options["test_ratio"])
+    with at_work(root, "images") as progress, saying_what_becomes_of(*written):
         report = make_list(root, prefix, progress=progress, **options)
     show(report, ok=not report.left_out)
     return FAILED if report.left_out else OK

@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""The options that several commands have, and the kinds of values. Knows nothing of what a command does with them.
+"""The options that several commands have, and the kinds of values. Does not know what a command does with them.
 
 An option is called as the argument of the library that it feeds. So the options of a command are the keywords of its call, and
 :mod:`mxnet_im2rec.cli.wording` finds the option of an argument.
@@ -11,13 +11,15 @@ from __future__ import annotations
 import math
 import os
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator, Optional
+from typing import Any, Callable, Iterator, Optional, Tuple
 
 import click
 
+from ..limits import MAX_PIXELS
 from .output import ask_for_json, name_of, say
 
 _VERBOSITY = "mxnet_im2rec.verbosity"
+_SHOWN = 3
 
 INPUT = click.Path(exists=True, dir_okay=False)
 FOLDER = click.Path(exists=True, file_okay=False)
@@ -51,18 +53,13 @@ def workers_option(help: str) -> Callable[..., Any]:
 
 
 def color_option(more: str = "") -> Callable[..., Any]:
-    def as_number(ctx: click.Context, param: click.Parameter, value: str) -> int:
-        return int(value)
-
-    text = f"1: RGB (the default), 0: grey, -1: as stored{more}."
-    return click.option("--color", type=click.Choice(["1", "0", "-1"]), default="1", callback=as_number, help=text)
+    kind, text = click.Choice(["1", "0", "-1"]), f"1: RGB (the default), 0: grey, -1: as stored{more}."
+    return click.option("--color", type=kind, default="1", callback=lambda context, param, value: int(value), help=text)
 
 
 def no_pack_labels_option(help: str) -> Callable[..., Any]:
-    def turn(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
-        return not value
-
-    return click.option("--no-pack-labels", "pack_labels", is_flag=True, callback=turn, help=help)
+    option = "--no-pack-labels", "pack_labels"
+    return click.option(*option, is_flag=True, callback=lambda context, param, value: not value, help=help)
 
 
 def seed_option(help: str, default: int = 0) -> Callable[..., Any]:
@@ -70,7 +67,7 @@ def seed_option(help: str, default: int = 0) -> Callable[..., Any]:
 
 
 def max_pixels_option(help: str) -> Callable[..., Any]:
-    kind, default = NumberOrNone(int, 1), str(1 << 28)
+    kind, default = NumberOrNone(int, 1), str(MAX_PIXELS)
     return click.option("--max-pixels", type=kind, default=default, show_default=True, metavar="N|none", help=help)
 
 
@@ -80,16 +77,24 @@ def overwrite_option(what: str) -> Callable[..., Any]:
 
 
 @contextmanager
-def saying_what_becomes_of(path: str, resumes: bool = False) -> Iterator[None]:
-    """Around a call that may replace a file: says so afterwards; or, of a run that resumes, that there was nothing to do."""
-    before = os.lstat(path) if os.path.lexists(path) else None
+def saying_what_becomes_of(*paths: str, resumes: bool = False) -> Iterator[None]:
+    """Around a call that may replace files: says so afterwards; or, of a run that resumes, that there was nothing to do."""
+    before = {path: _state(path) for path in paths if os.path.lexists(path)}
     yield
-    if before is None or verbosity() < 0:
+    if not before or verbosity() < 0:
         return
-    if not os.path.samestat(before, os.lstat(path)):
-        say(f"note: replaced {name_of(path)}")
+    replaced = [name_of(path) for path, state in before.items() if _state(path) != state]
+    if replaced:
+        more = f" and {len(replaced) - _SHOWN:,} more" if len(replaced) > _SHOWN else ""
+        say(f"note: replaced {', '.join(replaced[:_SHOWN])}{more}")
     elif resumes:
-        say(f"note: nothing to do: {name_of(path)} is complete")
+        say(f"note: nothing to do: {name_of(paths[0])} is complete")
+
+
+def _state(path: str) -> Tuple[int, int, int]:
+    """By which it shows whether a file was replaced, or written over."""
+    status = os.lstat(path)
+    return status.st_dev, status.st_ino, status.st_mtime_ns
 
 
 # Options that every command has

@@ -9,16 +9,18 @@ import json
 import math
 import os
 import sys
-import unicodedata
 from contextlib import suppress
 from typing import Any, Dict, Mapping, Optional
 
 import click
 
+from ..text import printable as escape
+from ..text import visible
 from ..values import DamagedImage, Failure
 from .wording import worded
 
 _RESULT = "mxnet_im2rec.result"
+_BLANKS = "\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"  # of all languages
 
 
 class StdoutError(Exception):
@@ -30,17 +32,12 @@ class StdoutError(Exception):
 
 def printable(text: str) -> str:
     """The text without anything that a terminal would obey; line ends and tabs stay."""
-    return "".join([char if _is_harmless(char) else char.encode("unicode_escape").decode("ascii") for char in text])
-
-
-def _is_harmless(char: str) -> bool:
-    return char.isprintable() or char in "\n\t" or unicodedata.category(char) == "Zs"
+    return escape(text, keep="\n\t" + _BLANKS)
 
 
 def name_of(path: Any) -> str:
-    """A file's name within a line: as it is where that is harmless, else quoted."""
-    text = os.fspath(path)
-    return text if text.isprintable() else repr(text)
+    """A file's name within a line."""
+    return visible(os.fspath(path))
 
 
 def _encodable(text: str, stream: Any) -> str:

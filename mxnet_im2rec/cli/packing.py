@@ -116,8 +116,9 @@ def pack(
     An image that is damaged inside, and decodes all the same, is stored with a warning that names it; --strict makes it fail.
     With --pass-through nothing is decoded, so that only --strict finds it.
 
-    After Ctrl-C, or when the machine has failed, the same command with --resume goes on where it was. Where the dataset is
-    complete already, --resume compares it with LIST and makes a few records again: if they are equal there is nothing to do.
+    After Ctrl-C, or when the machine has failed, the same command with --resume, in the place of --overwrite, goes on where it
+    was. Where the dataset is complete already, --resume compares it with LIST and makes a few records again: if they are equal
+    there is nothing to do.
 
     \b
     Examples:
@@ -147,7 +148,7 @@ def pack(
     code = OK
     transformations = None
     for number, (each, paths) in enumerate(zip(lists, outputs)):
-        with at_work(each, "images") as progress, saying_what_becomes_of(paths.rec, options["resume"]):
+        with at_work(each, "images") as progress, saying_what_becomes_of(paths.rec, resumes=options["resume"]):
             if not number:
                 transformations = transforms.make()
             report = im2rec(each, output, transformations, progress=progress, **options)
@@ -167,10 +168,6 @@ def _output_behind(inputs: Sequence[str], output: Optional[str], noun: str) -> s
     return output
 
 
-def _stem(list_file: str) -> str:
-    return os.path.splitext(os.path.basename(list_file))[0]
-
-
 def _check_output(lists: Sequence[str], output: str) -> None:
     """What would be found only after hours, or would overwrite what was not meant."""
     if output.endswith(".lst"):
@@ -181,7 +178,7 @@ def _check_output(lists: Sequence[str], output: str) -> None:
         raise click.UsageError(f"with several lists OUTPUT must be a folder, and {output!r} is none; make it first")
     stems: Dict[str, str] = {}
     for each in lists:
-        stem = _stem(each)
+        stem = os.path.splitext(os.path.basename(each))[0]
         if stem in stems:
             raise click.UsageError(f"{stems[stem]!r} and {each!r} would both become {stem}.rec; pack them one by one")
         stems[stem] = each

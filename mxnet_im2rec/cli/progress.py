@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""Around a call of the library: its progress, its log and its warnings go to stderr. Knows nothing of what is called."""
+"""Around a call of the library: its progress, its log and its warnings go to stderr. Does not know which function it is."""
 
 from __future__ import annotations
 
@@ -35,14 +35,8 @@ Progress = Callable[..., None]
 def at_work(name: str, unit: str = "") -> Iterator[Progress]:
     """Around a call of the library: gives what to pass as its `progress`, and sees to what it logs and warns of.
 
-    What a transform prints goes to stderr too, so that stdout holds the result alone.
-
-    Parameters
-    ----------
-    name : str
-        What is being worked on, such as the list's file name.
-    unit : str
-        What is counted.
+    ``name`` is what is being worked on, such as the list's file name, and ``unit`` what is counted. What a transform prints
+    goes to stderr too, so that stdout holds the result alone.
     """
     context = click.get_current_context()
     quiet = verbosity() < 0

@@ -42,7 +42,7 @@ _idx = click.option("--idx", "idx_path", type=INPUT, help="The .idx; by default 
     type=click.Choice(["all", "sample", "none"]),
     default="all",
     show_default=True,
-    help="Whose pixels to compare: every record's, those of 64 records, or no one's.",
+    help="Compare the pixels of all records, of a sample of 64, or of none.",
 )
 @transform_options
 @seed_option("For random transforms; as it was packed with.")
@@ -86,9 +86,10 @@ def verify(rec_path: str, list_file: Optional[str], transforms: TransformOptions
 @_rec
 @_idx
 @click.option("--plot", "path", type=OUTPUT, metavar="FILE", help="Draw it too, as .png, .svg or .pdf (needs matplotlib).")
+@overwrite_option("the picture of --plot")
 @json_option
 @verbosity_options
-def info(rec_path: str, idx_path: Optional[str], path: Optional[str]) -> None:
+def info(rec_path: str, idx_path: Optional[str], path: Optional[str], overwrite: bool) -> None:
     """Count what REC holds: records, formats, labels, sizes.
 
     \b
@@ -97,9 +98,12 @@ def info(rec_path: str, idx_path: Optional[str], path: Optional[str]) -> None:
       im2rec info photos_rec.rec --plot photos_rec.png
       im2rec info photos_rec.rec --json
     """
+    from ..arguments import refuse_existing
     from ..tools.summary import summarize
 
-    with at_work(rec_path):
+    pictures = [] if path is None else [path]
+    refuse_existing(pictures, overwrite)
+    with at_work(rec_path), saying_what_becomes_of(*pictures):
         summary = summarize(rec_path, idx_path)
         if path is not None:
             summary.plot(path)
@@ -116,6 +120,7 @@ def info(rec_path: str, idx_path: Optional[str], path: Optional[str]) -> None:
 @click.option("--cell", type=click.IntRange(min=32), default=160, show_default=True, help="Pixels of an image's longer edge.")
 @max_pixels_option("Images with more pixels are not decoded; they fail.")
 @_idx
+@overwrite_option("OUTPUT.png")
 @json_option
 @verbosity_options
 def view(rec_path: str, path: str, **options: Any) -> None:
@@ -128,7 +133,7 @@ def view(rec_path: str, path: str, **options: Any) -> None:
     """
     from ..tools.contact_sheet import contact_sheet
 
-    with at_work(rec_path):
+    with at_work(rec_path), saying_what_becomes_of(path):
         sheet = contact_sheet(rec_path, path=path, **options)
     height, width = sheet.shape[:2]
     text = f"{name_of(path)}: {width:,} x {height:,} pixels"
@@ -174,9 +179,10 @@ def index(rec_path: str, idx_path: Optional[str]) -> None:
     Example:
       im2rec index photos_rec.rec
     """
+    from ..recordio.paths import DatasetPaths
     from ..tools.build_index import build_index
 
-    with at_work(rec_path):
+    with at_work(rec_path), saying_what_becomes_of(idx_path or DatasetPaths.of_rec(rec_path).idx):
         path = build_index(rec_path, idx_path)
     found: Dict[str, Any] = {"idx_path": path}
     if wants_json():

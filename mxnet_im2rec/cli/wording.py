@@ -37,11 +37,21 @@ def worded(message: str) -> str:
 def _word(name: Name) -> str:
     if isinstance(name, Call):
         return _typed_call(name)
+    if name.name == "resume" and name.value is not ...:
+        return _typed_resume(bool(name.value))
     for command in _commands(name.function):
         for param in command.params:
             if param.name == name.name:
                 return _typed_option(param, name)
     return str(name)
+
+
+def _typed_resume(value: bool) -> str:
+    """`pack` takes --resume or --overwrite, never both."""
+    if not value:
+        return "--overwrite in the place of --resume"
+    is_overwriting = click.get_current_context().params.get("overwrite")
+    return "--resume in the place of --overwrite" if is_overwriting else "--resume"
 
 
 def _commands(function: str) -> List[click.Command]:

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import os
 import re
-import uuid
-from contextlib import suppress
 from typing import Dict, Iterator, List, Optional, Sequence, Union
 
 from ..storage.filebuffer import read_lines
+from ..storage.writing import write_whole
 from ..values import Entries, Failure, ListEntry
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x80-\x9f\\\ud800-\udfff]")
@@ -33,27 +32,12 @@ def format_failures(failures: Sequence[Failure]) -> str:
 
 
 def write_failures(path: str, failures: Sequence[Failure]) -> None:
-    """Write failures as the table of :func:`format_failures`, in the place of what has the name."""
-    partial = f"{path}.{uuid.uuid4().hex}.partial"
-    try:
-        with open(partial, "x", encoding="utf-8", newline="\n") as stream:
-            stream.write(format_failures(failures))
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(partial, path)
-    finally:
-        with suppress(FileNotFoundError):  # it is in place
-            os.unlink(partial)
+    """Write failures as the table of :func:`format_failures`, and replace a file of that name."""
+    write_whole([(path, [format_failures(failures)])])
 
 
 def read_failures(path: Union[str, os.PathLike]) -> List[Failure]:
-    """Read what :func:`write_failures` wrote.
-
-    Raises
-    ------
-    ValueError
-        If the file is something else; it names the line.
-    """
+    """Read what :func:`write_failures` wrote; ValueError names the line if the file is something else."""
     failures = []
     with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as stream:
         for number, text in read_lines(stream, _LONGEST_LINE):
@@ -88,19 +72,9 @@ def _unescape(text: str) -> str:
 
 
 def pick(entries: Entries, failures: Sequence[Failure]) -> Iterator[Union[ListEntry, Failure]]:
-    """Those entries of a list that failed before.
+    """Those entries of a list that failed before; ValueError if a failure is not of this list.
 
-    Parameters
-    ----------
-    entries : iterable of ListEntry or Failure
-        The list. A line that was no entry may have been mended; any other must be as it was.
-    failures : sequence of Failure
-        What failed.
-
-    Raises
-    ------
-    ValueError
-        If a failure is not of this list.
+    A line that was no entry may have been mended; any other must be as it was.
     """
     wanted: Dict[Optional[int], Failure] = {failure.line: failure for failure in failures}
     for entry in entries:
@@ -115,5 +89,5 @@ def pick(entries: Entries, failures: Sequence[Failure]) -> Iterator[Union[ListEn
         yield entry
     if wanted:
         raise ValueError(
-            f"the list of failures has line {next(iter(wanted))}, which the list has not: it belongs to another list"
+            f"the list of failures has line {next(iter(wanted))}, which is not in the list: it belongs to another list"
         )

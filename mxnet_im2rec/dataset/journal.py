@@ -42,28 +42,14 @@ _DIGEST = re.compile("[0-9a-f]{1,128}")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """How far an unfinished dataset has come.
+    """How far an unfinished dataset has come."""
 
-    Attributes
-    ----------
-    entries : int
-        How many entries of the list are done, as records or as failures.
-    digest : str
-        Of those entries.
-    records : int
-        How many records are written.
-    rec_bytes, idx_bytes : int
-        The sizes of the two partial files.
-    generation : int
-        Which partial files: new ones are made where a record has to go between others.
-    """
-
-    entries: int
-    digest: str
-    records: int
-    rec_bytes: int
+    entries: int  # how many entries of the list are done, as records or as failures
+    digest: str  # of those entries
+    records: int  # how many records are written
+    rec_bytes: int  # the sizes of the two partial files
     idx_bytes: int
-    generation: int = 0
+    generation: int = 0  # which partial files: new ones are made where a record has to go between others
 
 
 @dataclass(frozen=True)
@@ -134,6 +120,7 @@ class Journal:
         self._stream: Optional[BinaryIO] = None
         self._num_bytes = self._sum = 0  # of the lines that count
         self._run = ""
+        self._is_held_here = False  # by this object
 
     def open(self) -> None:
         """Lock the file, made if there is none, and read it.
@@ -149,6 +136,7 @@ class Journal:
             if (os.getpid(), self._key) in self._held:
                 raise OutputError(self._who("this process"))
             self._held.add((os.getpid(), self._key))
+            self._is_held_here = True
         try:
             while True:
                 self.is_new = not os.path.lexists(self.path)
@@ -207,7 +195,7 @@ class Journal:
             self.settings = _texts(line["settings"])
         elif "run" in line:
             if not _is_count(line["run"]) or not isinstance(line["host"], str):
-                raise ValueError("the process is none")
+                raise ValueError("the process has no valid number, or its host no name")
             self._run = f"process {line['run']} on {printable(line['host'])}"
         elif "publishing" in line:
             self.publishing = _publishing(line["publishing"], line["inodes"])
@@ -284,7 +272,9 @@ class Journal:
                 self._stream.close()
             self._stream = None
         with self._guard:
-            self._held.discard((os.getpid(), self._key))
+            if self._is_held_here:  # else it is another object's
+                self._held.discard((os.getpid(), self._key))
+                self._is_held_here = False
 
 
 def open_own(path: str, flags: int) -> int:
@@ -296,7 +286,7 @@ def open_own(path: str, flags: int) -> int:
         If the name is a link, or something else that this package does not make.
     """
     try:
-        descriptor = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o666)
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
     except OSError as error:
         if error.errno not in (errno.ELOOP, errno.EMLINK, errno.ENXIO):  # a symbolic link (EMLINK on BSD), a socket
             raise
@@ -313,7 +303,7 @@ def _parsed(text: bytes) -> Dict[str, Any]:
     line = json.loads(text + b"}")
     kind = next(iter(line), None) if isinstance(line, dict) else None
     if kind is None or line.keys() != _KEYS.get(kind):
-        raise ValueError("its fields are none of a journal")
+        raise ValueError("its fields are not those of a journal")
     return line
 
 
@@ -323,7 +313,7 @@ def _is_count(value: Any) -> bool:
 
 def _texts(value: Any) -> Dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
-        raise ValueError("the settings are no texts")
+        raise ValueError("the settings are not valid")
     return value
 
 
@@ -331,20 +321,20 @@ def _publishing(token: Any, inodes: Any) -> Optional[Publishing]:
     if token is None and inodes == []:
         return None
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
-        raise ValueError("the names of the files that were in place are none")
+        raise ValueError("the names of the files that were in place are not valid")
     if not isinstance(inodes, list) or len(inodes) != 3 or not all(each is None or type(each) is int for each in inodes):
-        raise ValueError("the files to put in place are none")
+        raise ValueError("the files to put in place are not valid")
     return Publishing(token, tuple(inodes))
 
 
 def _checkpoint(value: Any) -> Checkpoint:
     if not isinstance(value, dict) or value.keys() != {each.name for each in fields(Checkpoint)}:
-        raise ValueError("the fields of the checkpoint are others")
+        raise ValueError("the fields of the checkpoint are not valid")
     digest = value["digest"]
     if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
-        raise ValueError("the digest of the entries is none")
+        raise ValueError("the digest of the entries is not valid")
     if not all(_is_count(each) for name, each in value.items() if name != "digest"):
-        raise ValueError("a number of the checkpoint is none")
+        raise ValueError("a number of the checkpoint is not valid")
     found = Checkpoint(**value)
     if found.rec_bytes % 4 or found.rec_bytes < 8 * found.records or found.idx_bytes < 4 * found.records:
         raise ValueError("the sizes do not fit the number of records")
@@ -357,7 +347,7 @@ def _kept_failures(rows: Any) -> List[KeptFailure]:
     found = []
     for row in rows if isinstance(rows, list) else [None]:
         if not isinstance(row, list) or len(row) != 2 + _KEPT_FIELDS or not all(map(_is_count, row[:2])):
-            raise ValueError("a failure is none")
+            raise ValueError("a failure is not valid")
         entries, records, line, index, path, stage, reason = row
         is_right = (line is None or type(line) is int) and (index is None or type(index) is int)
         is_right = is_right and isinstance(stage, str) and isinstance(reason, str)
@@ -372,7 +362,7 @@ def _damaged(rows: Any, checkpoint: Checkpoint) -> List[Tuple[int, DamagedImage]
     found = []
     for row in rows if isinstance(rows, list) else [None]:
         if not isinstance(row, list) or len(row) != 1 + len(fields(DamagedImage)) or not _is_count(row[0]):
-            raise ValueError("a damaged image is none")
+            raise ValueError("a damaged image is not valid")
         entries, line, index, path, reason = row
         is_right = (line is None or type(line) is int) and type(index) is int
         if not is_right or not isinstance(path, str) or not isinstance(reason, str) or entries >= checkpoint.entries:

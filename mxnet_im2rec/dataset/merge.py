@@ -37,7 +37,8 @@ def concatenate(rec_paths: Sequence[_Path], output_path: _Path, *, overwrite: bo
     output_path : str or os.PathLike
         ``out`` or ``out.rec`` gives ``out.rec`` and ``out.idx``.
     overwrite : bool
-        Whether to replace a dataset that is there already, which may be one of the inputs.
+        Whether to replace a dataset that is there already, which may be one of the inputs, and to give up what an interrupted
+        run has left beside the output.
 
     Returns
     -------
@@ -53,7 +54,8 @@ def concatenate(rec_paths: Sequence[_Path], output_path: _Path, *, overwrite: bo
     RecordFormatError
         If an input is damaged, or its .idx does not belong to it, or two records have the same index; it names both files then.
     OutputError
-        If the output cannot be written whole, another run is writing it, or an input has changed meanwhile.
+        If the output cannot be written whole, another run is writing it, an interrupted run could still be resumed there (unless
+        ``overwrite`` is given), or an input has changed meanwhile.
 
     Examples
     --------
@@ -71,7 +73,7 @@ def concatenate(rec_paths: Sequence[_Path], output_path: _Path, *, overwrite: bo
         files = [stack.enter_context(RecordFile(path)) for path in rec_paths]
         _refuse_repeated(files)
         offsets = [_check(each) for each in files]
-        writer = stack.enter_context(RecordWriter(paths))
+        writer = stack.enter_context(RecordWriter(paths, gives_up=overwrite))
         for each, starts in zip(files, offsets):
             try:
                 writer.copy(each.fileno(), 0, each.num_bytes, zip(each.keys.tolist(), starts))

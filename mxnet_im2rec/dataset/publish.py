@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Puts the files of a dataset in place, all of them or none, and what was there before back after a crash in the midst of it.
 
-Knows nothing of what is in the files; the journal notes what is under way.
+Does not know what is in the files; the journal notes what is under way.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .journal import Journal, Publishing
 
 
 class Publication:
-    """Of a .rec, its .idx and the table of what failed.
+    """Of a .rec, its .idx and the table of failures.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Publication:
 
     def __init__(self, paths: DatasetPaths, journal: Journal) -> None:
         self._paths = paths
-        self._partial_table = paths.failures + ".partial"
+        self.partial_table = paths.failures + ".partial"
         self._token = uuid.uuid4().hex[:12]
         self._journal = journal
 
@@ -42,7 +42,7 @@ class Publication:
         by every reader, while one with a wrong .idx makes MXNet crash.
         """
         paths = self._paths
-        return [(self._partial_table, paths.failures), (partial_rec, paths.rec), (partial_idx, paths.idx)]
+        return [(self.partial_table, paths.failures), (partial_rec, paths.rec), (partial_idx, paths.idx)]
 
     def check_names(self) -> None:
         """OutputError if a folder has one of the names, OSError if one that will be needed is too long."""
@@ -81,7 +81,7 @@ class Publication:
     def _write_table(self, table: Optional[str]) -> None:
         self.remove_partial()
         if table:
-            with open(self._partial_table, "x", encoding="utf-8", newline="\n") as stream:
+            with open(self.partial_table, "x", encoding="utf-8", newline="\n") as stream:
                 stream.write(table)
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -118,7 +118,7 @@ class Publication:
     def remove_partial(self) -> None:
         """Remove the table that has not been put in place."""
         with suppress(OSError):  # there is none, or it cannot be removed: then what made us stop is what to tell
-            os.unlink(self._partial_table)
+            os.unlink(self.partial_table)
 
 
 def _backup(path: str, token: str) -> str:

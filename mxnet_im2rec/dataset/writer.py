@@ -20,14 +20,14 @@ from ..errors import OutputError, ResumeError
 from ..mxnet_compat import explain
 from ..recordio.paths import DatasetPaths
 from ..recordio.stream import MXNetRecordStream, RecordStream
-from ..text import Argument, Text, printable
+from ..text import Argument, Call, Text, count, printable
 from ..values import DamagedImage
 from .journal import Checkpoint, Journal, KeptFailure, differences, open_own
 from .publish import Publication, fsync_folder, fsync_path
 
 _log = logging.getLogger("mxnet_im2rec")
 
-BEGIN_AGAIN = Text("Begin again, without ", Argument("resume"))
+BEGIN_AGAIN = Text("Begin again, with ", Argument("resume", False))
 """The way out that a ResumeError names."""
 
 _WRITE_BACK_BYTES = 32 << 20  # how often the system begins to write to the disk
@@ -63,6 +63,8 @@ class RecordWriter:
         What the records depend on.
     resume : bool
         Go on with what an earlier writer, with the same settings, has left behind, if it has.
+    gives_up : bool
+        Without ``resume``: whether to give up what an earlier writer has left. Otherwise it is refused.
 
     Attributes
     ----------
@@ -76,7 +78,8 @@ class RecordWriter:
     Raises
     ------
     OutputError
-        If another run writes this output, or a file cannot be made or written whole (a full disk, a read-only folder).
+        If another run writes this output, or a file cannot be made or written whole (a full disk, a read-only folder), or a file
+        that no writer has left has the name of a partial file.
     ResumeError
         If what is there was made with other settings, or its journal says what cannot be.
 
@@ -95,6 +98,7 @@ class RecordWriter:
         through_mxnet: bool = False,
         settings: Optional[Dict[str, str]] = None,
         resume: bool = False,
+        gives_up: bool = True,
     ) -> None:
         self.paths = paths
         self.found_complete = False
@@ -102,11 +106,13 @@ class RecordWriter:
         self._new_stream: Any = MXNetRecordStream if through_mxnet else RecordStream
         self._settings = settings or {}
         self._resume = resume
+        self._gives_up = gives_up
         self._stream: Any = None
         self._idx_bytes = 0
         self._written_back = 0  # bytes of the .rec that the system has begun to write to the disk
         self._generation = 0
         self._may_be_kept = True
+        self._owns_partial = False  # whether the partial files that are there are a writer's, and not a stranger's
         self._is_published = False
         self._journal = Journal(paths.journal)
         self._publication = Publication(paths, self._journal)
@@ -152,6 +158,7 @@ class RecordWriter:
 
     def _open(self) -> None:
         """Go on, begin, or find that there is nothing to do."""
+        self._refuse_files_of_others()
         if self._resume and self._journal.odd is not None:
             what = f"the journal {self._journal.path!r} says what cannot be ({self._journal.odd}). "
             raise ResumeError(Text(what, BEGIN_AGAIN))
@@ -165,7 +172,19 @@ class RecordWriter:
         if not self.found_complete and not (may_go_on and self._go_on()):
             self._begin()
 
+    def _refuse_files_of_others(self) -> None:
+        """OutputError if a file has the name of a partial one, and no writer can have left it: there was no journal."""
+        found = self._partial_files() if self._journal.is_new else []
+        if found:
+            what = f"{found[0]!r} is there already, and no run has left it, for there is no {self._journal.path!r}; "
+            raise OutputError(Text(what, "move it away, or give another ", Argument("output_path")))
+        self._owns_partial = True
+
     def _begin(self) -> None:
+        if self.kept is not None and self.kept.records and not self._gives_up:
+            what = f"an interrupted run has left {count(self.kept.records, 'record')} of {self.paths.rec!r}: go on with it by "
+            give_up = Text(Argument("overwrite", True), " to give it up, or another ", Argument("output_path"))
+            raise OutputError(Text(what, Call("im2rec"), " with ", Argument("resume", True, "im2rec"), ", or give ", give_up))
         if self.kept is not None:
             _log.warning("%s records that an interrupted run has left are given up: %r", f"{self.kept.records:,}", self.paths.rec)
         self._journal.start(self._settings)
@@ -217,7 +236,7 @@ class RecordWriter:
                 Argument(name) if name.isidentifier() else name for name, _, _ in different
             ]  # one from a file may be anything
             what = [Text(name, f" was {before}, is {now}; ") for name, (_, before, now) in zip(names, different)]
-            advice = Text("make them as they were, or begin again, without ", Argument("resume"))
+            advice = Text("make them as they were, or begin again, with ", Argument("resume", False))
             raise ResumeError(printable(Text(f"{self.paths.rec!r} was begun with other settings: ", *what, advice)))
 
     # Records.
@@ -251,14 +270,7 @@ class RecordWriter:
     def copy(self, source: int, start: int, end: int, places: Iterable[Tuple[int, int]]) -> None:
         """Append records of another .rec as they are. Not for a writer that goes through MXNet.
 
-        Parameters
-        ----------
-        source : int
-            The descriptor of the .rec.
-        start, end : int
-            The range of bytes.
-        places : iterable of (int, int)
-            The index of each record, and its offset in the source.
+        ``source`` is the descriptor of the .rec, ``places`` the index of each record and its offset in the source.
         """
         shift = self.num_bytes - start
         try:
@@ -288,24 +300,15 @@ class RecordWriter:
         damaged: Sequence[Tuple[int, DamagedImage]] = (),
         replace: bool = False,
     ) -> None:
-        """Secure what is written: a writer that goes on later has it.
+        """Secure what is written, and that so many entries of the list are done: a writer that goes on later has it.
 
-        Parameters
-        ----------
-        entries : int
-            How many entries of the list are done.
-        digest : str
-            Of those entries.
-        failures : list of KeptFailure
-            Those since the last checkpoint.
-        damaged : sequence of (int, DamagedImage)
-            All images that are damaged inside, in the order in which they were found.
-        replace : bool
-            The failures are all that there are, and the partial files are those of a new generation.
+        The failures are those since the last checkpoint; the damaged images are all, in the order in which they were found. To
+        ``replace`` means that the failures are all too, and that the partial files are those of a new generation.
         """
         try:
             self._check_position()
-            self._secure()
+            self._stream.flush()
+            self._check_sizes()
             if self.kept is None or self.kept.generation != self._generation:
                 fsync_folder(self.paths.rec)
             checkpoint = Checkpoint(entries, digest, self.num_records, self.num_bytes, self._idx_bytes, self._generation)
@@ -323,12 +326,8 @@ class RecordWriter:
             _sync_file_range(descriptor, start, self._written_back - start, _SYNC_FILE_RANGE_WRITE)
             os.close(descriptor)
 
-    def _secure(self) -> None:
-        """See that both partial files hold what was written, and are on the disk."""
-        self._stream.flush()
-        self._check_sizes()
-
     def _check_sizes(self) -> None:
+        """See that both partial files hold what was written, and are on the disk."""
         for path, expected in zip(self.partial_paths, (self.num_bytes, self._idx_bytes)):
             found = os.path.getsize(path)
             if found > expected:
@@ -382,6 +381,11 @@ class RecordWriter:
                 self._stream.close()
         with suppress(OSError):
             self._journal.read_again()
+        if not self._owns_partial:
+            if self._journal.is_new:
+                self._journal.remove()
+            self._journal.close()
+            return False
         if keep and self._journal.odd is not None:  # it was refused, or not looked at yet; whoever begins again clears up
             self._journal.close()
             return False
@@ -397,14 +401,19 @@ class RecordWriter:
 
     def _remove_partial(self, except_for: Optional[int] = None) -> None:
         """Remove partial files, of every generation or of every other one; the table has no generations."""
-        self._publication.remove_partial()
         left = () if except_for is None else self.paths.partial(except_for)
+        for each in self._partial_files():
+            if each not in left:
+                with suppress(OSError):  # it cannot be removed: what made us stop matters more
+                    os.unlink(each)
+
+    def _partial_files(self) -> List[str]:
+        """Those that are there, of every generation, and the table's."""
+        found = [self._publication.partial_table]
         for first, path in zip(self.paths.partial(), (self.paths.rec, self.paths.idx)):
-            numbered = [each for each in glob.glob(glob.escape(path) + ".*.partial") if each[len(path) + 1 : -8].isdigit()]
-            for each in [first, *numbered]:
-                if each not in left:
-                    with suppress(OSError):  # there is none, or it cannot be removed: what made us stop matters more
-                        os.unlink(each)
+            numbered = glob.glob(glob.escape(path) + ".*.partial")
+            found += [first, *(each for each in numbered if each[len(path) + 1 : -8].isdigit())]
+        return [each for each in found if os.path.lexists(each)]
 
     def _error(self, what: str, error: BaseException) -> OutputError:
         if isinstance(error, OutputError):

@@ -11,47 +11,26 @@ from typing import Any, Deque, Optional, Sequence
 
 @dataclass
 class Retry:
-    """An item that a worker had when it ended, and gave no result of.
-
-    Attributes
-    ----------
-    item : object
-        What is to be worked on.
-    was_tried : bool
-        Whether a worker ended while it was on this item.
-    reason : str or None
-        Why the item is not tried once more; None where it is.
-    """
+    """An item that a worker had when it ended, and gave no result of."""
 
     item: Any
-    was_tried: bool = False
-    reason: Optional[str] = None
+    was_tried: bool = False  # whether a worker ended while it was on this item
+    reason: Optional[str] = None  # why the item is not tried once more; None where it is
 
 
 @dataclass
 class Job:
     """A chunk that a worker has, or part of one that it will get.
 
-    Attributes
-    ----------
-    ticket : int
-        The ticket of the chunk.
-    items : sequence
-        What the worker gets. Empty where the job is no more than retries.
-    num_received : int
-        How many of their results have come.
-    retries : deque of Retry or None
-        What is left of a chunk whose worker ended: each item is tried alone, one after the other, so that one that kills
-        its worker takes no other item with it.
-    was_tried : bool
-        Of a retry, the only item: whether a worker has ended while it was on this item.
+    ``retries`` is what is left of a chunk whose worker ended: each item is tried alone, one after the other, so that one that
+    kills its worker takes no other item with it.
     """
 
-    ticket: int
-    items: Sequence[Any]
-    num_received: int = 0
+    ticket: int  # of the chunk
+    items: Sequence[Any]  # what the worker gets; empty where the job is no more than retries
+    num_received: int = 0  # how many of their results have come
     retries: Optional[Deque[Retry]] = None
-    was_tried: bool = False
+    was_tried: bool = False  # of a retry, the only item: whether a worker has ended while it was on this item
 
     def next_part(self) -> Job:
         """What a worker gets of this job: all of it, or the first of the retries, which takes the others along."""

@@ -25,17 +25,11 @@ def pack(message: Any) -> memoryview:
 
 
 class MessageReader:
-    """Takes messages from the end of a pipe. It waits for the pipe only where the pipe is one that blocks.
-
-    Attributes
-    ----------
-    num_bytes : int
-        How many bytes have come in all.
-    """
+    """Takes messages from the end of a pipe. It waits for the pipe only where the pipe is one that blocks."""
 
     def __init__(self, pipe: Connection) -> None:
         self.pipe = pipe
-        self.num_bytes = 0
+        self.num_bytes = 0  # that have come in all
         self._is_length = True
         self._expect(_LENGTH.size)
 
@@ -44,13 +38,7 @@ class MessageReader:
         self._rest = memoryview(self._buffer)
 
     def take(self) -> Any:
-        """The next message; None while a part of it is not there yet.
-
-        Raises
-        ------
-        EOFError
-            If the other end is closed.
-        """
+        """The next message; None while a part of it is not there yet. EOFError if the other end is closed."""
         while True:
             try:
                 count = os.readv(self.pipe.fileno(), [self._rest])

@@ -21,25 +21,11 @@ class _Chunk(NamedTuple):
 def ordered_map(
     pool: Pool, items: Iterable[Any], *, chunk_size: int, max_items: int, max_bytes: int
 ) -> Iterator[Tuple[Any, Any]]:
-    """Map the pool's work over items, in order.
+    """Map the pool's work over items: each item with its result, in the order of the items.
 
-    Parameters
-    ----------
-    pool : Pool
-        Where the work is done.
-    items : iterable
-        Read as far as is needed to keep the workers busy.
-    chunk_size : int
-        How many items go to a worker at once, at most.
-    max_items : int
-        How many items are in flight at most: read, and their results not yet yielded.
-    max_bytes : int
-        While results that wait for their turn take more than this, the pool gets no more items.
-
-    Yields
-    ------
-    (item, result)
-        In the order of the items.
+    Items are read as far as is needed to keep the workers busy. At most ``chunk_size`` of them go to a worker at once. At most
+    ``max_items`` are in flight: read, and their results not yet yielded. While results that wait for their turn take more than
+    ``max_bytes``, the pool gets no more items.
     """
     source = iter(items)
     chunk_size = max(1, min(chunk_size, max_items // pool.capacity))

@@ -146,7 +146,7 @@ class ProcessPool:
                     is_quiet = False
                     try:
                         results += self._receive(worker)
-                    except (EOFError, OSError):  # the pipe is closed, perhaps in the middle of a reply
+                    except EOFError:  # the pipe is closed, perhaps in the middle of a reply
                         dead.add(worker)
             if is_quiet:
                 # A pipe does not close where the worker's own child holds it open. So look at the processes too, but only when

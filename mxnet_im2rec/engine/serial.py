@@ -14,10 +14,7 @@ from .pool import Results, do_work
 class SerialPool:
     """Works in the calling process, on one item at a time, when the results are collected.
 
-    Parameters
-    ----------
-    work : callable
-        From an item to its result. What it raises, collect() raises.
+    What the work raises, collect() raises.
     """
 
     capacity = 1

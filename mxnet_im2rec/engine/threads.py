@@ -16,12 +16,7 @@ _LEAVE_SECONDS = 5.0  # how long leaving waits for a thread; one that hangs in a
 class ThreadPool:
     """Works in threads. Good for work that waits more than it computes, such as reading files: no result is copied.
 
-    Parameters
-    ----------
-    work : callable
-        From an item to its result. What it raises, collect() raises.
-    num_workers : int
-        How many threads.
+    What the work raises, collect() raises.
     """
 
     def __init__(self, work: Callable[[Any], Any], num_workers: int) -> None:

@@ -38,41 +38,19 @@ _F_SETPIPE_SZ, _PIPE_BYTES = 1031, 1 << 20  # fcntl.h; the most that a user may 
 
 
 class Reply(NamedTuple):
-    """Some results of a worker's first job.
+    """Some results of a worker's first job."""
 
-    Attributes
-    ----------
-    ticket : int
-        The ticket of their chunk.
-    results : list
-        The results.
-    finished : Job or None
-        The job, if these are the last of its results.
-    """
-
-    ticket: int
+    ticket: int  # of their chunk
     results: List[Any]
-    finished: Optional[Job]
+    finished: Optional[Job]  # the job, if these are the last of its results
 
 
 class Worker:
-    """A worker process, started on creation.
-
-    Attributes
-    ----------
-    number : int
-        The worker's number in its pool. A worker that replaces another one takes over its number.
-    process : multiprocessing.Process
-        The process.
-    reader : MessageReader
-        Where the replies come from.
-    jobs : deque of Job
-        What the worker has got, and not finished.
-    """
+    """A worker process, started on creation."""
 
     def __init__(self, context: Any, work: Callable, number: int) -> None:
-        self.number = number
-        self.jobs: Deque[Job] = deque()
+        self.number = number  # in its pool; a worker that replaces another one takes over its number
+        self.jobs: Deque[Job] = deque()  # what the worker has got, and not finished
         self._state = child.WorkerState(context)
         self._num_sent = 0  # bytes, to it
         self._last_seen = (0, 0, 0)  # how many items it had begun, and how many bytes had gone to it and come from it

@@ -13,22 +13,14 @@ from typing import Optional
 from ..errors import ImageError
 from ..text import Argument, Text
 from . import jpeg, png, tiff
-from .formats import MXNET_FORMATS, Buffer, describe, sniff
+from .formats import MXNET_FORMATS, Buffer, describe, sniff, why_no_image
 from .sizes import image_size
 
 
 def check_whole(data: bytes) -> None:
-    """Make sure that no end is missing from a JPEG or a PNG, which some decoders would pass over.
+    """Raise ImageError if the end is missing from a JPEG or a PNG, which some decoders would pass over.
 
-    Parameters
-    ----------
-    data : bytes
-        An image file of any format; only JPEG and PNG are looked into.
-
-    Raises
-    ------
-    ImageError
-        If the file stops before its end marker (JPEG: EOI, ITU-T T.81 B.1.1.3; PNG: the IEND chunk).
+    The end is the marker EOI of a JPEG (ITU-T T.81 B.1.1.3), and the chunk IEND of a PNG. Other formats are not looked into.
     """
     name = sniff(data)
     if name == "JPEG":
@@ -38,17 +30,9 @@ def check_whole(data: bytes) -> None:
 
 
 def check_readable_by_mxnet(data: bytes) -> None:
-    """Make sure, without decoding, that MXNet's readers decode these bytes.
+    """Raise ImageError if the OpenCV 3.4.2 inside MXNet does not decode these bytes: truncated, or of another format or variety.
 
-    Parameters
-    ----------
-    data : bytes
-        An image file.
-
-    Raises
-    ------
-    ImageError
-        If it is truncated, or of a format, or a variety of one, that the OpenCV 3.4.2 inside MXNet does not decode.
+    Nothing is decoded for this.
     """
     name = sniff(data)
     if name not in MXNET_FORMATS:
@@ -80,20 +64,17 @@ def _check_bmp_length(data: bytes) -> None:
 def check_size(data: Buffer, max_pixels: Optional[int]) -> None:
     """Raise ImageError if the image has more pixels than are allowed, or if that cannot be known before it is decoded.
 
-    A file of a few KB may stand for many GB.
-
-    Parameters
-    ----------
-    data : bytes-like
-        An image file.
-    max_pixels : int or None
-        None allows any number; OpenCV itself decodes no image of more than 2**30 pixels.
+    A file of a few KB may stand for many GB. None allows any number; OpenCV itself decodes no image of more than 2**30 pixels.
     """
     if max_pixels is None:
         return
     limit = Argument("max_pixels")
     size = image_size(data)
     if size is None:
+        why = why_no_image(data)
+        if why is not None:
+            advice = Text("; if it is one all the same, ", Argument("max_pixels", None), " decodes it")
+            raise ImageError(why if sniff(data) else why + advice)  # OpenCV may know some odd header that is not known here
         check_whole(bytes(data))  # what is missing is the better reason
         what = f"{describe(data)}: how many pixels it has cannot be known before it is decoded, and "
         raise ImageError(Text(what, limit, f" allows {max_pixels:,}; ", Argument("max_pixels", None), " decodes it all the same"))

@@ -86,25 +86,10 @@ def _warn_of_hanging() -> None:
 
 
 def decode(data: bytes, color: int) -> np.ndarray:
-    """Decode an image file.
+    """Decode an image file of any format that OpenCV decodes; ImageError if it is truncated or cannot be decoded.
 
-    Parameters
-    ----------
-    data : bytes
-        The file, of any format that OpenCV decodes.
-    color : {1, 0, -1}
-        1: colour, EXIF orientation applied. 0: grey, EXIF orientation applied. -1: as stored, with alpha and 16 bits where
-        the file has them, EXIF orientation not applied.
-
-    Returns
-    -------
-    numpy.ndarray
-        (H, W, 3) BGR uint8; (H, W) uint8 for grey; for -1 also (H, W, 4) BGRA, and uint16.
-
-    Raises
-    ------
-    ImageError
-        If the file is truncated or cannot be decoded.
+    Colour 1 gives (H, W, 3) BGR uint8, colour 0 (H, W) grey uint8, both with the EXIF orientation applied. Colour -1 gives what
+    is stored, not rotated: also (H, W, 4) BGRA, and uint16.
     """
     check_whole(data)
     return _decode(data, _DECODE_FLAGS[color])
@@ -125,21 +110,9 @@ def _decode(data: bytes, flags: int) -> np.ndarray:
 def decode_smaller(data: bytes, color: int, target_size: Callable[[int, int], Optional[Tuple[int, int]]]) -> Decoded:
     """Decode an image file; a JPEG that is to be made smaller, at the smallest scale of its DCT that is not below the target.
 
-    Parameters
-    ----------
-    data : bytes
-        The file.
-    color : {1, 0, -1}
-        As in :func:`decode`; with -1 nothing is decoded smaller.
-    target_size : callable
-        From the (height, width) of the whole image to the (width, height) that it is to have, or None.
-
-    Returns
-    -------
-    numpy.ndarray
-        As from :func:`decode`.
-    (int, int) or None
-        The (height, width) of the whole image, if it was decoded smaller.
+    ``target_size`` gives, for the (height, width) of the whole image, the (width, height) that it is to have, or None. The
+    result is that of :func:`decode`, with the (height, width) of the whole image if it was decoded smaller. With colour -1
+    nothing is decoded smaller.
     """
     size = None
     if color >= 0 and sniff(data) == "JPEG":
@@ -174,18 +147,9 @@ def _swap_red_and_blue(image: np.ndarray) -> np.ndarray:
 
 
 def encoder_parameters(encoding: str, quality: int) -> List[int]:
-    """The parameters of cv2.imencode.
+    """The parameters of cv2.imencode; ValueError if there is no such encoding or quality.
 
-    Parameters
-    ----------
-    encoding : {'.jpg', '.jpeg', '.png'}
-    quality : int
-        1 to 100 for JPEG; the compression, 0 to 9, for PNG, where 95, JPEG's default, means 3.
-
-    Raises
-    ------
-    ValueError
-        If either is something else.
+    The quality is 1 to 100 for JPEG. For PNG it is the compression, 0 to 9, and 95, the default of JPEG, means 3.
     """
     if encoding not in (".jpg", ".jpeg", ".png"):
         raise ArgumentValueError("encoding", "must be '.jpg', '.jpeg' or '.png'", encoding)
@@ -200,21 +164,10 @@ def encoder_parameters(encoding: str, quality: int) -> List[int]:
 
 
 def encode(image: np.ndarray, encoding: str, parameters: List[int]) -> bytes:
-    """Encode an image.
+    """Encode an image, with the parameters of :func:`encoder_parameters`; ImageError if it cannot be encoded.
 
-    Parameters
-    ----------
-    image : numpy.ndarray
-        (H, W, 3) BGR, (H, W, 4) BGRA, or (H, W) or (H, W, 1) grey. uint8; PNG takes uint16 too. JPEG leaves alpha out and
-        keeps the high byte of 16 bits.
-    encoding : {'.jpg', '.jpeg', '.png'}
-    parameters : list of int
-        From :func:`encoder_parameters`.
-
-    Raises
-    ------
-    ImageError
-        If it cannot be encoded: a side of more than 65,535 pixels as a JPEG, for one.
+    The image is (H, W, 3) BGR, (H, W, 4) BGRA, or (H, W) or (H, W, 1) grey, uint8. PNG takes uint16 too. JPEG leaves alpha out
+    and keeps the high byte of 16 bits; it cannot have a side of more than 65,535 pixels.
     """
     if encoding != ".png":
         image = to_8_bits(image)

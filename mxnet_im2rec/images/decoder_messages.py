@@ -56,24 +56,8 @@ _occupy_stderr()
 def listen_to(decode: Callable[..., Any], *args: Any) -> Tuple[Any, Optional[str]]:
     """Decode an image, and keep the decoder from printing to the terminal. One thread does so at a time.
 
-    Parameters
-    ----------
-    decode : callable
-        Decodes one image.
-    args
-        What it is called with.
-
-    Returns
-    -------
-    object
-        What it gives.
-    str or None
-        The decoder's own words, if the image is damaged. A few bytes too many are no damage, nor are messages about metadata.
-
-    Raises
-    ------
-    ImageError
-        If ``decode`` does; the decoder's words are added.
+    It gives what ``decode`` gives, and the decoder's own words if the image is damaged. A few bytes too many are no damage, nor
+    are messages about metadata. If ``decode`` raises ImageError, the decoder's words are added to it.
     """
     with _lock:
         try:

@@ -11,6 +11,7 @@ Buffer = Union[bytes, memoryview]
 Size = Tuple[int, int]
 """(height, width) in pixels."""
 
+_MARKUP = "XML or HTML"
 _SIGNATURES = [
     (re.compile(rb"\xff\xd8\xff"), "JPEG"),
     (re.compile(rb"\x89PNG\r\n\x1a\n"), "PNG"),
@@ -28,7 +29,7 @@ _SIGNATURES = [
     (re.compile(rb"#\?(?:RGBE|RADIANCE)"), "Radiance HDR"),
     (re.compile(rb"\x59\xa6\x6a\x95"), "Sun raster"),
     (re.compile(rb"\x76\x2f\x31\x01"), "OpenEXR"),
-    (re.compile(rb"\s*(?:<\?xml|<!doctype|<html|<svg)", re.IGNORECASE), "XML or HTML"),
+    (re.compile(rb"\s*(?:<\?xml|<!doctype|<html|<svg)", re.IGNORECASE), _MARKUP),
 ]
 
 MXNET_FORMATS = ("JPEG", "PNG", "BMP", "TIFF")
@@ -53,4 +54,14 @@ def sniff(data: Buffer) -> Optional[str]:
 def describe(data: Buffer) -> str:
     """The format for a message, or the first bytes where it is unknown."""
     name = sniff(data)
-    return f"{name} data" if name else f"no known image format (it starts with {bytes(data[:8]).hex(' ')})"
+    return f"{name} data" if name else f"no known image format (it starts with {_shown(bytes(data[:8]))})"
+
+
+def why_no_image(data: Buffer) -> Optional[str]:
+    """Why a file is no image at all, by its first bytes; None if it has a format of images."""
+    return f"it is no image: {describe(data)}" if sniff(data) in (None, _MARKUP) else None
+
+
+def _shown(data: bytes) -> str:
+    text = data.decode("latin-1")
+    return f"{data.hex(' ')}, {text!r}" if data.isascii() and text.isprintable() else data.hex(" ")

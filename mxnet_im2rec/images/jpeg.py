@@ -98,18 +98,10 @@ def size(data: Buffer) -> Optional[Size]:
 
 
 class Head(NamedTuple):
-    """What the first bytes of a JPEG say.
+    """What the first bytes of a JPEG say."""
 
-    Attributes
-    ----------
-    orientation : int
-        1 to 8.
-    scan : int or None
-        Where the data of the first scan begins; None if that is beyond these bytes.
-    """
-
-    orientation: int
-    scan: Optional[int]
+    orientation: int  # 1 to 8
+    scan: Optional[int]  # where the data of the first scan begins; None if that is beyond these bytes
 
 
 def read_head(data: Buffer) -> Head:

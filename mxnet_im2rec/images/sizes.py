@@ -147,19 +147,11 @@ _SIZES: Dict[str, Callable[[Buffer], Optional[Size]]] = {
 
 
 def image_size(data: Buffer) -> Optional[Size]:
-    """The size of an image by its file's header, without decoding.
+    """The (height, width) of an image in pixels by its file's header, without decoding.
 
-    Parameters
-    ----------
-    data : bytes-like
-        An image file; what stands behind its header need not be there.
-
-    Returns
-    -------
-    (int, int) or None
-        (height, width) in pixels, as the image has them when it is decoded in colour: after its orientation is applied if it is
-        a JPEG or a TIFF. None if the header is damaged or odd, or of a format whose header is not known here. Known are JPEG,
-        PNG, BMP, TIFF, BigTIFF, GIF, WebP, JPEG 2000, AVIF, Radiance HDR, PNM, PAM, PFM and Sun raster.
+    What stands behind the header may be missing. It is the size of the image decoded in colour, after the orientation of a JPEG
+    or a TIFF is applied. None if the header is damaged or odd, or of a format whose header is not known here. Known are JPEG,
+    PNG, BMP, TIFF, BigTIFF, GIF, WebP, JPEG 2000, AVIF, Radiance HDR, PNM, PAM, PFM and Sun raster.
 
     Examples
     --------

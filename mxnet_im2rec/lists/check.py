@@ -5,26 +5,15 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
-from collections import Counter, deque
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
-from typing import (
-    Any,
-    Callable,
-    Deque,
-    Dict,
-    Iterator,
-    List,
-    Optional,
-    Sequence,
-    Tuple,
-    Union,
-)
+from collections import Counter
+from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, Union
 
 from .. import arguments
-from ..errors import ArgumentTypeError
-from ..labels import DetectionLabels, as_float32, is_inexact
+from ..engine.ordered import ordered_map
+from ..engine.threads import ThreadPool
+from ..labels import MOST_KEPT, DetectionLabels, Groups, as_float32, is_inexact
 from ..limits import MAX_PIXELS
 from ..text import Argument, Text, count
 from ..values import Entries, Failure, ListEntry
@@ -33,9 +22,7 @@ from .check_report import CheckReport, Finding, place_of
 from .open_list import ListLike, open_list
 from .source import is_duplicate
 
-_MOST_KEPT = 1000  # findings of each kind: a list that is nothing but errors must not fill the memory
 _CHUNK = 64  # entries that a thread takes at once
-_MOST_WIDTHS = 32  # numbers of labels of which entries are kept, for a finding
 
 
 def check_list(
@@ -65,8 +52,8 @@ def check_list(
     max_pixels : int or None
         As it will be given to :func:`mxnet_im2rec.im2rec`.
     decode : bool
-        Decode every image too, one at a time: damage inside one is found as far as the decoder notices. It is a warning where
-        packing stores the image all the same, unless with ``strict=True``.
+        Decode every image too, one at a time: damage inside one is found as far as the decoder notices. That is a warning, since
+        packing stores such an image all the same; with ``strict=True`` packing refuses it.
     num_threads : int
         How many files are looked at at once, at least 1, and at most 64 or, if that is more, 16 for each CPU.
     progress : callable, optional
@@ -95,8 +82,7 @@ def check_list(
         arguments.flag(name, value)
     max_pixels = None if max_pixels is None else arguments.whole_number("max_pixels", max_pixels, 1)
     num_threads = arguments.few_enough("num_threads", arguments.whole_number("num_threads", num_threads, 1))
-    if not (progress is None or callable(progress)):
-        raise ArgumentTypeError("progress", "must be None or callable", progress)
+    arguments.progress(progress, may_be_flag=False)
     source = open_list(list_file, root)
     total = None if progress is None else source.count()
     check_file = FileCheck(source.root, bool(pass_through), max_pixels, bool(decode))
@@ -115,19 +101,11 @@ _Looked = Tuple[Union[ListEntry, Failure], Optional[FileResult]]
 def _look_at_all(entries: Entries, check_file: FileCheck, num_threads: int) -> Iterator[_Looked]:
     """Every entry with what is found in its file, in order. Threads work while others wait for a disk or a network."""
 
-    def look(chunk: Sequence[Union[ListEntry, Failure]]) -> List[_Looked]:
-        return [(entry, None if isinstance(entry, Failure) else check_file(entry)) for entry in chunk]
+    def look(entry: Union[ListEntry, Failure]) -> Optional[FileResult]:
+        return None if isinstance(entry, Failure) else check_file(entry)
 
-    waiting: Deque[Future] = deque()
-    with ThreadPoolExecutor(num_threads) as pool:
-        while True:
-            chunk = list(islice(entries, _CHUNK))
-            if chunk:
-                waiting.append(pool.submit(look, chunk))
-            if waiting and (not chunk or len(waiting) > 2 * num_threads):
-                yield from waiting.popleft().result()
-            if not chunk and not waiting:
-                return
+    with ThreadPool(look, num_threads) as pool:
+        yield from ordered_map(pool, entries, chunk_size=_CHUNK, max_items=_CHUNK * pool.capacity, max_bytes=sys.maxsize)
 
 
 class _Findings:
@@ -139,7 +117,7 @@ class _Findings:
         self._counts: Counter = Counter()
         self._by_severity: Counter = Counter()
         self._formats: Counter = Counter()
-        self._widths = _Groups()
+        self._widths = Groups()
         self._detection = DetectionLabels()
         self._indices: Optional[Tuple[int, int]] = None
         self._labels: Optional[Tuple[float, float]] = None
@@ -188,7 +166,7 @@ class _Findings:
     def _add(self, kind: str, severity: str, message: str, entry: Union[None, ListEntry, Failure] = None) -> None:
         self._by_severity[severity] += 1
         self._counts[kind] += 1
-        if self._counts[kind] <= _MOST_KEPT:
+        if self._counts[kind] <= MOST_KEPT:
             where = (None, None, None) if entry is None else (entry.line, entry.index, entry.path)
             self._findings.append(Finding(self._list_name, *where, kind, severity, message))
 
@@ -201,19 +179,17 @@ class _Findings:
             self._add("labels", "note", "the labels are for detection: read the dataset with ImageDetIter or ImageDetRecordIter")
         elif self._widths.counts:
             width = self._widths.counts.most_common(1)[0][0]
-            most = "most entries have 1" if width == 1 else f"most entries have {width}"
-            found = [
-                (entry, f"it has {count(len(entry.labels), 'label')}, {most}; ImageRecordIter needs as many for every image")
-                for entry in self._widths.others(width)
-            ]
-            self._add_all("label width", found, sum(self._widths.counts.values()) - self._widths.counts[width])
+            others, num_others = self._widths.others()
+            most = f"most entries have {width}; ImageRecordIter needs as many for every image"
+            found = [(entry, f"it has {count(number, 'label')}, {most}") for entry, number in others]
+            self._add_all("label width", found, num_others)
             if len(self._widths.counts) == 1 and width > 1:
                 self._add("labels", "note", f"every entry has {width} labels: give ImageRecordIter label_width={width}")
         if self._indices is not None and self._indices[0]:
             self._add("key 0", "note", "no entry has the index 0; readers for InsightFace need it, others do not")
 
     def _add_all(self, kind: str, found: Sequence[Tuple[ListEntry, str]], count: int) -> None:
-        for entry, message in sorted(found, key=lambda item: item[0].line or 0)[:_MOST_KEPT]:
+        for entry, message in sorted(found, key=lambda item: item[0].line or 0)[:MOST_KEPT]:
             self._add(kind, "warning", message, entry)
             count -= 1
         if count:
@@ -238,23 +214,6 @@ class _Findings:
             num_warnings=self._by_severity["warning"],
             seconds=time.monotonic() - started,
         )
-
-
-class _Groups:
-    """Entries grouped by a number; counts all, and keeps the first of each group."""
-
-    def __init__(self) -> None:
-        self.counts: Counter = Counter()
-        self._first: Dict[int, List[ListEntry]] = {}
-
-    def add(self, number: int, entry: ListEntry) -> None:
-        self.counts[number] += 1
-        if self.counts[number] <= _MOST_KEPT and (number in self._first or len(self._first) < _MOST_WIDTHS):
-            self._first.setdefault(number, []).append(entry)
-
-    def others(self, number: int) -> List[ListEntry]:
-        """The entries kept of all groups but one."""
-        return [entry for key, entries in self._first.items() if key != number for entry in entries]
 
 
 def _number(label: float) -> str:

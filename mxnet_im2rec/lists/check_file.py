@@ -15,7 +15,7 @@ from ..errors import ImageError
 from ..images import jpeg, png
 from ..images.checks import check_readable_by_mxnet, check_size, check_whole
 from ..images.decoder_messages import listen_to
-from ..images.formats import MXNET_FORMATS, describe, sniff
+from ..images.formats import MXNET_FORMATS, describe, sniff, why_no_image
 from ..images.sizes import image_size
 from ..limits import HEADER_BYTES, why_too_large
 from ..storage.opening import open_without_waiting
@@ -29,37 +29,17 @@ _SMALL = 64 << 10  # a file up to here is read at once
 
 
 class FileResult(NamedTuple):
-    """What is found in a file.
+    """What is found in a file."""
 
-    Attributes
-    ----------
-    error : (str, str) or None
-        The kind of an error, as of a Finding, and its message.
-    size : int
-        In bytes.
-    format : str or None
-        Such as ``'JPEG'``; ``'unknown'`` if it is no image; None if it was not read.
-    orientation : int
-        The EXIF orientation of a JPEG that is stored as it is; else 1.
-    damage : str or None
-        What is damaged inside an image that decodes all the same.
-    """
-
-    error: Optional[Tuple[str, str]] = None
-    size: int = 0
-    format: Optional[str] = None
-    orientation: int = 1
-    damage: Optional[str] = None
+    error: Optional[Tuple[str, str]] = None  # the kind, as of a Finding, and the message
+    size: int = 0  # in bytes
+    format: Optional[str] = None  # such as 'JPEG'; 'unknown' if it is no image; None if it was not read
+    orientation: int = 1  # the EXIF orientation of a JPEG that is stored as it is; else 1
+    damage: Optional[str] = None  # what is damaged inside an image that decodes all the same
 
 
 class FileCheck:
-    """Looks at the file of an entry, as far as it must to know whether packing fails on it.
-
-    Parameters
-    ----------
-    root, pass_through, max_pixels, decode
-        As for :func:`mxnet_im2rec.check_list`.
-    """
+    """Looks at the file of an entry, as far as it must to know whether packing fails on it."""
 
     def __init__(self, root: str, pass_through: bool, max_pixels: Optional[int], decode: bool = False) -> None:
         self._root = root
@@ -104,7 +84,7 @@ class FileCheck:
                 if size == len(head) or _read(stream, len(png.END)) != png.END:
                     check_whole(_rest(stream, head, size))
             elif not _has_decoder(path):
-                raise ImageError(f"OpenCV does not decode it: {describe(head)}")
+                raise ImageError(why_no_image(head) or f"OpenCV does not decode it: {describe(head)}")
         except OSError:
             raise
         except Exception as problem:  # of a damaged header; packing looks at it in the same way

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Mapping, Optional, Tuple
 
-from ..text import Text, count
+from ..text import Text, count, visible
 from ..values import format_bytes
 
 _SHOWN = 50  # findings
@@ -50,7 +50,7 @@ class Finding:
         if self.list_file is None:
             where = "the entries" if self.line is None else f"entry {self.line}"
         else:
-            where = _visible(self.list_file) + ("" if self.line is None else f":{self.line}")
+            where = visible(self.list_file) + ("" if self.line is None else f":{self.line}")
         name = "" if self.path is None else f"{self.path!r}: "  # repr: a name may hold control characters
         return Text(f"{where}: {self.severity}: {name}", self.message)
 
@@ -151,8 +151,3 @@ class CheckReport:
 def place_of(finding: Finding) -> Tuple[bool, int]:
     """Where a finding is in a report: by its line; what is about the whole list comes last."""
     return finding.line is None, finding.line or 0
-
-
-def _visible(text: str) -> str:
-    """A name, with characters that would change a terminal escaped."""
-    return text if text.isprintable() else repr(text)

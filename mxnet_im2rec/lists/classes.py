@@ -14,10 +14,10 @@ import re
 from typing import Any, Dict, Mapping, Union
 
 from ..errors import ArgumentTypeError, ArgumentValueError
+from ..labels import EXACT_INTEGERS
 from .lines import why_unlistable
 
 _TABLE_LINE = re.compile(r"([0-9]{1,20})\t([^\t]+)")
-_LARGEST_NUMBER = 2**24  # up to here a float32 label holds every integer
 
 
 def class_table(labels: Any) -> Dict[str, int]:
@@ -30,23 +30,10 @@ def class_table(labels: Any) -> Dict[str, int]:
 
 
 def read_classes(path: Union[str, os.PathLike]) -> Dict[str, int]:
-    """Read a class table.
+    """Read a class table: the numbers of the classes, in the order of the file. ValueError says what is wrong in which line.
 
-    Parameters
-    ----------
-    path : str or os.PathLike
-        A file in UTF-8 with a line ``number <tab> name`` for each class, the numbers from 0 to 2**24; or with one name a line,
-        whose numbers are 0, 1, ... Blank lines do not count.
-
-    Returns
-    -------
-    dict of str to int
-        The numbers of the classes, in the order of the file.
-
-    Raises
-    ------
-    ValueError
-        If it is neither, or a name occurs twice; the message says in which line.
+    It is a file in UTF-8 with a line ``number <tab> name`` for each class, the numbers from 0 to 2**24; or with one name a line,
+    whose numbers are 0, 1, ... Blank lines do not count.
     """
     with open(path, "rb") as stream:
         data = stream.read()
@@ -63,7 +50,7 @@ def read_classes(path: Union[str, os.PathLike]) -> Dict[str, int]:
         if has_numbers and match is None:
             raise ValueError(f"{what}, line {number}: expected a whole number, a tab and a name, found {line[:200]!r}")
         name, label = (match.group(2), int(match.group(1))) if match is not None else (line.strip(), position)
-        if label > _LARGEST_NUMBER:
+        if label > EXACT_INTEGERS:
             raise ValueError(f"{what}, line {number}: the number {label} is beyond 2**24, up to which float32 labels are exact")
         if name in table:
             raise ValueError(f"{what}, line {number}: the class {name!r} was on an earlier line")
@@ -78,7 +65,7 @@ def _check_table(labels: Mapping[Any, Any]) -> Dict[str, int]:
     for name, number in labels.items():
         if not isinstance(name, str) or isinstance(number, bool) or not isinstance(number, numbers.Integral):
             raise ArgumentTypeError("labels", f"must map names to whole numbers, not {name!r} to {number!r}")
-        if not 0 <= int(number) <= _LARGEST_NUMBER:
+        if not 0 <= int(number) <= EXACT_INTEGERS:
             raise ValueError(f"the number of the class {name!r} must be from 0 to 2**24, not {number}")
         if why_unlistable(f"_{name}_") is not None or not name:
             raise ValueError(f"the name of a class cannot be {name!r}: no folder in a list has it")

@@ -16,15 +16,7 @@ from .source import ListSource
 
 
 class EntryIterable(ListSource):
-    """Entries that the caller has made.
-
-    Parameters
-    ----------
-    entries : iterable of ListEntry
-        Only a sequence can be read twice.
-    root : str or os.PathLike, optional
-        The folder that relative image paths are relative to; by default the current one.
-    """
+    """Entries that the caller has made. Only a sequence can be read twice. By default the root is the current folder."""
 
     def __init__(self, entries: Iterable[ListEntry], root: Union[None, str, os.PathLike] = None) -> None:
         super().__init__(root, os.getcwd())

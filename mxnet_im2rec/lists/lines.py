@@ -29,23 +29,7 @@ _NAMES = {"\t": "a tab", "\n": "a line feed", "\r": "a carriage return"}
 
 
 def parse_line(text: str, line: Optional[int] = None) -> ListEntry:
-    """Parse one line of a .lst file.
-
-    Parameters
-    ----------
-    text : str
-        The line, with or without its end.
-    line : int, optional
-        Its number, for the entry.
-
-    Returns
-    -------
-    ListEntry
-
-    Raises
-    ------
-    ListLineError
-        If the line is no entry; it says what was found.
+    """Parse one line of a .lst file, with or without its end; ListLineError says what was found if it is no entry.
 
     Examples
     --------
@@ -127,23 +111,10 @@ def why_unlistable(path: str) -> Optional[str]:
 
 
 def format_line(entry: ListEntry) -> str:
-    """Write an entry as a line of a .lst; :func:`parse_line` gives the same entry back.
+    """Write an entry as a line of a .lst, without its end; :func:`parse_line` gives the same entry back.
 
-    Parameters
-    ----------
-    entry : ListEntry
-        Its index and labels are taken as they are.
-
-    Returns
-    -------
-    str
-        The line, without its end. Whole labels are written without a point: MXNet's own tools write ``%f``, six zeros that say
-        nothing, and every reader takes the shorter form just as well. Other labels have as many digits as they need.
-
-    Raises
-    ------
-    ListLineError
-        If no line can carry the path; it says why.
+    Whole labels are written without a point: MXNet's own tools write ``%f``, six zeros that say nothing, and every reader takes
+    the shorter form just as well. Other labels have as many digits as they need. ListLineError if no line can carry the path.
 
     Examples
     --------

@@ -9,7 +9,7 @@ import os
 from typing import Any, BinaryIO, Iterator, Optional, Tuple, Union
 
 from ..errors import ArgumentValueError, ListLineError
-from ..storage.filebuffer import read_lines
+from ..storage.filebuffer import identity, read_lines
 from ..values import Entries, Failure
 from .lines import LONGEST_LINE, TOO_LONG, parse_line
 from .source import ListSource
@@ -19,19 +19,8 @@ _BOM = b"\xef\xbb\xbf"
 
 class LstFile(ListSource):
     """A list file in UTF-8, with or without BOM. Blank lines and lines that start with ``#`` are passed over.
-    A line has at most 1 MiB.
 
-    Parameters
-    ----------
-    list_file : str or os.PathLike
-        Its path. A pipe can be read once only.
-    root : str or os.PathLike, optional
-        The folder that relative image paths are relative to; by default that of the list file.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened, or ``root`` is no folder.
+    A line has at most 1 MiB. A pipe can be read once only. By default the root is the folder of the list file.
     """
 
     path: str
@@ -83,8 +72,7 @@ class LstFile(ListSource):
             return False
 
     def _look(self) -> Any:
-        found = os.stat(self.path) if self.can_be_read_twice else None
-        return found and (found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev)
+        return identity(os.stat(self.path)) if self.can_be_read_twice else None
 
     def _hash(self) -> str:
         if not self.can_be_read_twice:

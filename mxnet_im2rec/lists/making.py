@@ -12,15 +12,14 @@ import numbers
 import os
 import random
 import time
-import uuid
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Callable, FrozenSet, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, Union
 
 from .. import arguments
 from ..errors import ArgumentTypeError, ArgumentValueError, EmptyDatasetError, OutputError
-from ..text import Argument, Text, count
+from ..storage.writing import write_whole
+from ..text import Argument, Text, count, first_lines, visible
 from ..values import ListEntry
 from .classes import class_table
 from .dividing import SUM_TOLERANCE, cut, divide_each_label, plan_lists
@@ -88,18 +87,15 @@ class ListReport:
             lines.append(f"skipped: {', '.join(kinds[:_SHOWN])}{more}")
         if self.left_out:
             lines.append(f"{self.num_left_out:,} left out:")
-            lines += [f"  {path!r}: {reason}" for path, reason in self.left_out[:_SHOWN]]
-            if self.num_left_out > _SHOWN:
-                lines.append(f"  ... and {self.num_left_out - _SHOWN:,} more")
+            found = [f"{path!r}: {reason}" for path, reason in self.left_out]
+            lines += first_lines(found, _SHOWN, self.num_left_out)
         return Text("\n").join(lines)
 
     def _class_lines(self) -> List[str]:
         shown = [(f"{number}", _shown(name), f"{count:,}") for number, name, count in self.classes[:_MOST_CLASSES_SHOWN]]
         widths = [max((len(row[column]) for row in shown), default=0) for column in range(3)]
-        lines = [f"  {row[0]:>{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}" for row in shown]
-        if len(self.classes) > len(shown):
-            lines.append(f"  ... and {len(self.classes) - len(shown):,} more")
-        return lines
+        lines = [f"{row[0]:>{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}" for row in shown]
+        return first_lines(lines, _MOST_CLASSES_SHOWN, len(self.classes))
 
 
 def make_list(
@@ -185,13 +181,11 @@ def make_list(
     chunks, seed = arguments.whole_number("chunks", chunks, 1), arguments.whole_number("seed", seed)
     for name, value in (("recursive", recursive), ("shuffle", shuffle), ("stratify", stratify)):
         arguments.flag(name, value)
-    if not (progress is None or callable(progress)):
-        raise ArgumentTypeError("progress", "must be None or callable", progress)
-    root, prefix = _check_root(root), _check_prefix(prefix)
+    arguments.progress(progress, may_be_flag=False)
+    root = arguments.folder("root", root)
+    *outputs, classes_path = paths_of(prefix, chunks, *ratios)
     table = None if labels is None else class_table(labels)
-    classes_path = f"{prefix}_classes.txt"
     keeps_table = _is_same_file(labels, classes_path)
-    outputs = [_list_path(prefix, suffix) for suffix, _ in plan_lists(0, chunks, *ratios)]
     arguments.refuse_existing(outputs if keeps_table else [*outputs, classes_path], overwrite)
 
     tree = ImageTree(root, extensions)
@@ -207,8 +201,8 @@ def make_list(
 
     texts = [(path, _entry_lines(tree, label_of_folder, chosen)) for path, chosen in zip(outputs, divided)]
     if not keeps_table:
-        texts.append((classes_path, (f"{number}\t{name}" for name, number in table.items())))
-    _write_all(texts)
+        texts.append((classes_path, (f"{number}\t{name}\n" for name, number in table.items())))
+    _write_all(texts, overwrite)
     count_of_folder = Counter(tree.folder_of)
     count_of = {name: count_of_folder[folder] for folder, name in enumerate(tree.folders)}
     return ListReport(
@@ -224,14 +218,17 @@ def make_list(
     )
 
 
-def _list_path(prefix: str, suffix: str) -> str:
-    return f"{prefix}{suffix}.lst"
+def paths_of(prefix: _Path, chunks: int, train_ratio: float, test_ratio: float) -> List[str]:
+    """What :func:`make_list` writes: the lists, and the table of the classes at the end."""
+    begin = _check_prefix(prefix)
+    suffixes = [suffix for suffix, _ in plan_lists(0, chunks, *_check_ratios(train_ratio, test_ratio))]
+    return [*(f"{begin}{suffix}.lst" for suffix in suffixes), f"{begin}_classes.txt"]
 
 
 def _check_sizes(sizes: Sequence[int], paths: Sequence[str], num_images: int) -> None:
     for size, path in zip(sizes, paths):
         if not size:
-            found = f"{count(num_images, 'image')} {'was' if num_images == 1 else 'were'} found"
+            found = f"{count(num_images, 'image was', 'images were')} found"
             raise EmptyDatasetError(
                 f"{path!r} would have no entry: {found}; change the ratios or the chunks. Nothing was written"
             )
@@ -252,7 +249,7 @@ def _divide(
 def _entry_lines(tree: ImageTree, label_of_folder: Sequence[int], positions: Iterable[int]) -> Iterator[str]:
     for position in positions:
         label = float(label_of_folder[tree.folder_of[position]])
-        yield format_line(ListEntry(position, (label,), tree.path(position)))
+        yield format_line(ListEntry(position, (label,), tree.path(position))) + "\n"
 
 
 def _labels_of(tree: ImageTree, table: Mapping[str, int], source: Any) -> List[int]:
@@ -267,21 +264,14 @@ def _labels_of(tree: ImageTree, table: Mapping[str, int], source: Any) -> List[i
     return [table[folder] for folder in tree.folders]
 
 
-def _write_all(texts: Sequence[Tuple[str, Iterator[str]]]) -> None:
-    """Write the files under temporary names, and put them in place when all are whole."""
-    partial = {path: f"{path}.{uuid.uuid4().hex[:8]}.partial" for path, _ in texts}
+def _write_all(texts: Sequence[Tuple[str, Iterator[str]]], overwrite: bool) -> None:
+    """Write the files, and put them in place when all are whole; what has come meanwhile stays."""
     try:
-        for path, lines in texts:
-            with open(partial[path], "w", encoding="utf-8", newline="\n") as stream:
-                stream.writelines(line + "\n" for line in lines)
-        for path, _ in texts:
-            os.replace(partial[path], path)
+        write_whole(texts, ready=lambda: arguments.refuse_existing((path for path, _ in texts), overwrite))
+    except FileExistsError:
+        raise
     except OSError as error:
         raise OutputError(f"cannot write the lists to {os.path.dirname(texts[0][0])!r}: {error}") from error
-    finally:
-        for name in partial.values():
-            with suppress(OSError):  # it is in place already
-                os.unlink(name)
 
 
 def _is_same_file(labels: Any, classes_path: str) -> bool:
@@ -319,13 +309,6 @@ def _check_ratios(train_ratio: float, test_ratio: float) -> Tuple[float, float]:
     return 1.0 - float(test_ratio) if total > 1 - SUM_TOLERANCE else float(train_ratio), float(test_ratio)
 
 
-def _check_root(root: _Path) -> str:
-    folder = os.path.abspath(arguments.path("root", root))
-    if not os.path.isdir(folder):
-        raise NotADirectoryError(Text(Argument("root"), f" {folder!r} is no folder"))
-    return folder
-
-
 def _check_prefix(prefix: _Path) -> str:
     text = arguments.path("prefix", prefix)
     text = text[: -len(".lst")] if text.endswith(".lst") else text
@@ -353,4 +336,4 @@ def _by_count(counts: Mapping[str, int]) -> List[Tuple[str, int]]:
 
 def _shown(text: str) -> str:
     """A name for a reader; what a terminal would take for something else is escaped, and blanks at an end are seen in quotes."""
-    return text if text.isprintable() and text == text.strip() else repr(text)
+    return visible(text) if text == text.strip() else repr(text)

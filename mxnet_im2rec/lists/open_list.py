@@ -18,21 +18,9 @@ ListLike = Union[str, os.PathLike, Iterable[ListEntry], ListSource]
 
 
 def open_list(list_file: ListLike, root: Union[None, str, os.PathLike] = None) -> ListSource:
-    """The source of a list.
+    """The source of a list: of the path of a .lst file, of the entries themselves, or a source as it is.
 
-    Parameters
-    ----------
-    list_file : str, os.PathLike, iterable of ListEntry or ListSource
-        A path of a .lst file, or the entries themselves.
-    root : str or os.PathLike, optional
-        The folder that relative image paths are relative to; by default that of the list file, or the current one.
-
-    Raises
-    ------
-    TypeError
-        If it is something else.
-    OSError
-        If a list file cannot be opened, or ``root`` is no folder.
+    ``root`` is the folder that relative image paths are relative to; by default that of the list file, or the current one.
     """
     if isinstance(list_file, ListSource):
         return list_file

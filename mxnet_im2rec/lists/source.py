@@ -12,9 +12,9 @@ import warnings
 from abc import ABC, abstractmethod
 from typing import Dict, Optional, Union
 
+from .. import arguments
 from ..errors import LabelPrecisionWarning
 from ..labels import as_float32, is_inexact
-from ..text import Argument, Text
 from ..values import Entries, Failure, ListEntry
 
 _ON_AN_EARLIER_LINE = "was on an earlier line; give every image an index of its own"
@@ -56,9 +56,7 @@ class ListSource(ABC):
     digest = "no file"
 
     def __init__(self, root: Union[None, str, os.PathLike], default_root: str) -> None:
-        self.root = default_root if root is None else os.path.abspath(root)
-        if root is not None and not os.path.isdir(self.root):
-            raise NotADirectoryError(Text(Argument("root"), f" {self.root!r} is no folder"))
+        self.root = default_root if root is None else arguments.folder("root", root)
 
     @abstractmethod
     def _read(self) -> Entries:
@@ -73,24 +71,10 @@ class ListSource(ABC):
         return True
 
     def entries(self, pack_labels: bool = True, warn: bool = True) -> Entries:
-        """Stream the entries, checked.
+        """Stream the entries in the order of the list, checked; a Failure for what is no entry, or repeats an index.
 
-        Parameters
-        ----------
-        pack_labels : bool
-            Whether every label counts; False keeps the first alone.
-        warn : bool
-            Whether to warn of a label that loses exactness.
-
-        Yields
-        ------
-        ListEntry or Failure
-            In the order of the list. A Failure stands for a line that is no entry, or for an index that was there before.
-
-        Warns
-        -----
-        LabelPrecisionWarning
-            Once, at the first label that float32 does not hold exactly.
+        Without ``pack_labels`` the first label alone counts. With ``warn``, LabelPrecisionWarning comes once, at the first
+        label that float32 does not hold exactly.
         """
         seen = IndexSet()
         warned = not warn

@@ -23,38 +23,18 @@ _MOST_KEPT = 1000  # of the names that are left out
 class ImageTree:
     """The images below a folder, in the order of the sorted names. Those of a folder come before those of the folders in it.
 
-    Parameters
-    ----------
-    root : str
-        The folder.
-    extensions : frozenset of str
-        Those of images, in lower case, with their dot.
-
-    Attributes
-    ----------
-    names : list of str
-        The names of the images.
-    folders : list of str
-        The folders that have images, relative to the root, with ``/`` between folders.
-    folder_of : array of int
-        For each image, the position of its folder among the folders.
-    skipped : Counter
-        How many files were passed over, by kind.
-    left_out : list of (str, str)
-        The images and folders that had to be left out, and why; the first 1,000.
-    num_left_out : int
-        How many there are in all.
+    ``extensions`` are those of images, in lower case, with their dot.
     """
 
     def __init__(self, root: str, extensions: FrozenSet[str]) -> None:
         self.root = root
         self._extensions = extensions
-        self.names: List[str] = []
-        self.folder_of = array("I")
-        self.folders: List[str] = []
-        self.skipped: Counter = Counter()
-        self.left_out: List[Tuple[str, str]] = []
-        self.num_left_out = 0
+        self.names: List[str] = []  # of the images
+        self.folder_of = array("I")  # for each image, the position of its folder among the folders
+        self.folders: List[str] = []  # those that have images, relative to the root
+        self.skipped: Counter = Counter()  # how many files were passed over, by kind
+        self.left_out: List[Tuple[str, str]] = []  # the first images and folders that had to be left out, and why
+        self.num_left_out = 0  # in all
 
     def path(self, position: int) -> str:
         return _join(self.folders[self.folder_of[position]], self.names[position])

@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import Any, Callable, Iterator, Optional, Sequence, Union
 
@@ -77,8 +77,8 @@ def im2rec(
         With ``pass_through`` nothing is computed: None is 0, which is the fastest where the files are in memory or on a fast
         disk, and any other number is that of threads which read ahead.
     batch_size : int
-        How many records are made again at most if the run is interrupted and resumed. Half of them are in flight at most, from
-        being read from the list to being written; whenever so many are written they are secured on the disk.
+        How many images at most are made again if the run is interrupted and then resumed. Half of this number are worked on at
+        a time; whenever that many are done, all that is written is secured on the disk. The dataset is the same with any number.
     pack_labels : bool
         True packs all labels: more than one as an array (flag = count), one as the header's scalar. False packs the first.
     color : {1, 0, -1}
@@ -158,7 +158,8 @@ def im2rec(
         If the list cannot be opened, or the output's folder or the root is not there.
     ErrorLimitExceeded
         If more than ``error_limit`` entries fail; it carries all of them up to there, and names the file that lists them,
-        ``out.failed-run.failures.tsv``. The next run that succeeds removes that file. With ``num_workers=0`` its ``__cause__`` is
+        ``out.failed-run.failures.tsv``, which a run that ends in any other way after failures writes too. The next run that
+        succeeds removes that file. With ``num_workers=0`` its ``__cause__`` is
         the exception that the last one failed with.
     EmptyDatasetError
         If there is nothing to write: MXNet crashes on an empty dataset.
@@ -239,6 +240,7 @@ class _Packing:
             run = Run(pool, self._worker, settings)
             writer = RecordWriter(paths, through_mxnet=is_loaded(), settings=self._text, resume=settings.resume)
             stack.enter_context(writer)
+            stack.enter_context(self._noting_failures(run))
             if writer.found_complete:
                 return self._nothing_to_do(run, started)
             num_resumed = self._write(run, writer)
@@ -248,18 +250,27 @@ class _Packing:
             writer.publish(format_failures(run.failures) if run.failures else "")
         return self._report(run, writer.num_records, writer.num_bytes, started, num_resumed)
 
+    @contextmanager
+    def _noting_failures(self, run: Run) -> Iterator[None]:
+        """Around a run: if it raises, whatever it raises, what has failed up to there is listed beside the output.
+
+        An error of failures names the table; of another one the log does. The table of the dataset in place stays.
+        """
+        try:
+            yield
+        except BaseException as error:
+            if run.failures:
+                _note_failed_run(self._paths.failed_run_failures, run.failures, error)
+            raise
+
     def _write(self, run: Run, writer: RecordWriter) -> int:
         """Write every record; gives how many of them an interrupted run has left."""
         entries = self._entries()
-        try:
-            with open_progress(self._settings.progress, self._count) as show_progress:
-                num_resumed = resume_run(run, writer, entries)
-                run.pack(writer, entries, show_progress)
-            if not writer.num_records:
-                raise EmptyDatasetError(_why_empty(self._source, run.failures), run.failures)
-        except (ErrorLimitExceeded, EmptyDatasetError) as error:
-            _note_failed_run(self._paths.failed_run_failures, error)
-            raise
+        with open_progress(self._settings.progress, self._count) as show_progress:
+            num_resumed = resume_run(run, writer, entries)
+            run.pack(writer, entries, show_progress)
+        if not writer.num_records:
+            raise EmptyDatasetError(_why_empty(self._source, run.failures, self._failed_before), run.failures)
         if not self._source.is_unchanged():
             writer.forget()
             raise ListChangedError(f"{self._source.path!r} changed while it was read; nothing was written. Run it again")
@@ -267,13 +278,11 @@ class _Packing:
 
     def _nothing_to_do(self, run: Run, started: float) -> PackReport:
         """Where the dataset is in place: the report, if it is the one that would be made."""
-        try:
-            num_records = check_complete(run, self._paths, self._entries())
-        except ErrorLimitExceeded as error:
-            _note_failed_run(self._paths.failed_run_failures, error)
-            raise
+        num_records = check_complete(run, self._paths, self._entries())
         if self._settings.verify:
             self._verify(run, self._paths.rec, self._paths.idx, num_records)
+        with suppress(FileNotFoundError):  # it is out of date, as after a run that has put its dataset in place
+            os.unlink(self._paths.failed_run_failures)
         _log.info("nothing to do: %r is complete", self._paths.rec)
         return self._report(run, num_records, os.path.getsize(self._paths.rec), started, num_records)
 
@@ -344,20 +353,23 @@ def _failed_before(only: Any, paths: DatasetPaths) -> Optional[Sequence[Failure]
     return failures
 
 
-def _note_failed_run(path: str, error: Union[ErrorLimitExceeded, EmptyDatasetError]) -> None:
-    """Write the table of a run that makes no dataset, and have the error name it. The table of the dataset in place stays."""
-    if not error.failures:
-        return
+def _note_failed_run(path: str, failures: Sequence[Failure], error: BaseException) -> None:
     try:
-        write_failures(path, error.failures)
+        write_failures(path, failures)
     except OSError as why:  # the error itself matters more
         _log.warning("cannot write the table of failures: %s", why)
-    else:
+        return
+    if isinstance(error, (ErrorLimitExceeded, EmptyDatasetError)):
         name_table(error, path)
+    else:
+        _log.warning("what failed in this run is listed in %r", path)
 
 
-def _why_empty(source: ListSource, failures: Sequence[Failure]) -> str:
+def _why_empty(source: ListSource, failures: Sequence[Failure], only: Optional[Sequence[Failure]]) -> str:
     name = "the list" if source.name is None else repr(source.name)
     if not failures:
-        return f"{name} has no entries; nothing was written"
-    return Text(f"all {len(failures):,} entries of {name} failed; nothing was written. The first: ", str(failures[0]))
+        what = f"{name} has no entries" if only is None else Text(Argument("only"), f" names no entry of {name}")
+        return Text(what, "; nothing was written")
+    what = "the only entry" if len(failures) == 1 else f"all {len(failures):,} entries"
+    which = f"of {name}" if only is None else Text(f"of {name} that ", Argument("only"), " names")
+    return Text(f"{what} ", which, " failed; nothing was written. The first: ", str(failures[0]))

@@ -35,41 +35,28 @@ def positions_to_prove(num_records: int) -> List[int]:
 def prove(run: Run, rec: str, idx: str, entries: Sequence[ListEntry], way_out: str) -> None:
     """Make the records of some entries again, by the workers of the run, and compare them with those that are there.
 
-    Parameters
-    ----------
-    run : Run
-        Whose work it is.
-    rec, idx : str
-        The files with the records.
-    entries : sequence of ListEntry
-        Those at the positions that :func:`positions_to_prove` gives, in order.
-    way_out : str
-        The end of the error's message: what to do.
-
-    Raises
-    ------
-    ResumeError
-        If one of them differs; it names the record, and what may have changed.
+    The entries are those at the positions that :func:`positions_to_prove` gives, in order. ResumeError if one of them differs: it
+    names the record, what may have changed, and the ``way_out``.
     """
     with FileBuffer(rec) as buffer, RecordFile(rec, idx) as records:
         places = [records[position] for position in positions_to_prove(len(records))]
         for (entry, made), record in zip(run.map(iter(entries)), places):
             there = bytes(buffer[record.offset : record.next_offset])
             if isinstance(made, Failure):
-                raise _differs(entry, Text("its image fails now: ", str(made.reason)), way_out)
+                raise _differs(entry, Text("made again now, it fails: ", str(made.reason)), way_out)
             if b"".join(frame(made)) != there:
-                raise _differs(entry, f"made again, it is not what {rec!r} holds", way_out)
+                raise _differs(entry, f"made again now, it differs from the record in {rec!r}", way_out)
 
 
 def _differs(entry: ListEntry, what: str, way_out: str) -> ResumeError:
     where = f"the record of line {entry.line}, index {entry.index}, {entry.path!r}: "
     may_be = Text(
-        "This image may have changed since, or ",
+        "Something has changed since that record was written: the image, ",
         Argument("transformations"),
-        " or what they use, ",
+        " or code that they use, ",
         Argument("seed"),
-        ", another setting, or the version of MXNet or OpenCV; or ",
+        " or another setting, MXNet or OpenCV. Or ",
         Argument("transformations"),
-        " do not make the same of an image each time. ",
+        " give another result each time. ",
     )
     return ResumeError(Text(where, what, ". ", may_be, way_out))

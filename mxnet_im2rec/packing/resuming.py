@@ -12,6 +12,7 @@ And where the dataset is complete already there is nothing to do, if it is the d
 from __future__ import annotations
 
 import logging
+import os
 from itertools import chain, islice
 from typing import Iterator, List, Optional, Sequence, Set, Tuple, Union
 
@@ -24,7 +25,7 @@ from ..dataset.writer import BEGIN_AGAIN, RecordWriter
 from ..errors import RecordFormatError, ResumeError
 from ..recordio.paths import DatasetPaths
 from ..recordio.reader import Record, RecordFile
-from ..text import Argument, Text, message_of
+from ..text import Argument, Call, Text, message_of
 from ..values import Entries, Failure, ListEntry
 from .proof import positions_to_prove, prove
 from .run import Run
@@ -65,7 +66,7 @@ def resume(run: Run, writer: RecordWriter, entries: Entries) -> int:
 
 
 def _read_kept(rec: str, idx: str, num_records: int) -> List[int]:
-    """The indices of what an interrupted run has left, after a check that it is what its journal says."""
+    """The indices of the records that an interrupted run has left, which must be those that its journal counts."""
     found = 0
     try:
         with RecordFile(rec, idx) as records:
@@ -108,24 +109,24 @@ def check_complete(run: Run, paths: DatasetPaths, entries: Entries) -> int:
     """See that a dataset which is in place is the one that this run would make; gives how many records it has.
 
     Every entry must have its record, in order and with its labels, or stand in the table of failures. A few records are made
-    again. The failures count as those of the run.
-
-    Raises
-    ------
-    ResumeError
-        At the first difference.
-    ErrorLimitExceeded
-        If the table has more failures than this run allows.
+    again. The failures count as those of the run. ResumeError comes at the first difference.
     """
-    advice = Text("To replace it, pack without ", Argument("resume"))
+    advice = Text("To replace it, pack with ", Argument("resume", False))
     try:
-        failures = _table_of(paths)
+        failures = _table_of(paths, advice)
+        if not os.path.lexists(paths.idx):
+            missing = f"{paths.rec!r} is there, but its index, {paths.idx!r}, is missing: "
+            raise ResumeError(Text(missing, Call("build_index", paths.rec), " makes it. ", advice))
         with RecordFile(paths.rec, paths.idx) as records:
             to_prove = _compare(entries, iter(records), set(positions_to_prove(len(records))), failures)
             num_records = len(records)
         prove(run, paths.rec, paths.idx, to_prove, advice)
     except (_Difference, RecordFormatError, OSError) as error:
         what = f"{paths.rec!r} is complete, and is not the dataset of this list and these settings: "
+        if isinstance(error, RecordFormatError):
+            what = "the dataset that is there is damaged: "
+        elif isinstance(error, OSError):
+            what = "the dataset that is there cannot be read: "
         raise ResumeError(Text(what, message_of(error), ". ", advice)) from error
     if failures:
         what = "the dataset is complete, without the entries that failed when it was packed. They are not tried again; pack them "
@@ -139,13 +140,13 @@ class _Difference(ValueError):
     """Between a dataset and a list."""
 
 
-def _table_of(paths: DatasetPaths) -> List[Failure]:
+def _table_of(paths: DatasetPaths, advice: str) -> List[Failure]:
     try:
         return read_failures(paths.failures)
     except FileNotFoundError:
         return []
     except ValueError as error:
-        raise _Difference(str(error)) from error
+        raise ResumeError(Text(f"the table of failures is damaged: {error}. ", advice)) from error
 
 
 def _compare(entries: Entries, records: Iterator[Record], wanted: Set[int], failures: Sequence[Failure]) -> List[ListEntry]:
@@ -165,7 +166,7 @@ def _compare(entries: Entries, records: Iterator[Record], wanted: Set[int], fail
             to_prove.append(entry)
         position += 1
     if failed:
-        raise _Difference(f"the table of failures has line {next(iter(failed))}, which the list has not")
+        raise _Difference(f"the table of failures has line {next(iter(failed))}, which is not in the list")
     more = next(records, None)
     if more is not None:
         raise _Difference(f"the list has no entry for the record at position {position:,}, of index {more.index}")

@@ -15,7 +15,7 @@ from ..dataset.journal import KeptFailure
 from ..dataset.writer import RecordWriter
 from ..engine.ordered import ordered_map
 from ..errors import ErrorLimitExceeded
-from ..progress import Tell
+from ..progress import ProgressCallback
 from ..transforms.pipeline import DamagedBytes
 from ..values import DamagedImage, Entries, Failure, ListEntry
 from .settings import PackSettings
@@ -43,39 +43,20 @@ class ListDigest:
 
 
 class Run:
-    """How far a run has come, and the work on the entries that are left.
-
-    Parameters
-    ----------
-    pool : SerialPool, ThreadPool or ProcessPool
-        Makes records of entries.
-    worker : Worker
-        Whose work that is.
-    settings : PackSettings
-        Of the run.
-
-    Attributes
-    ----------
-    failures : list of Failure
-        The entries that failed, in the order of the list.
-    num_entries : int
-        How many entries are done.
-    digest : ListDigest
-        Of these entries.
-    """
+    """How far a run has come, and the work on the entries that are left."""
 
     def __init__(self, pool: Any, worker: Worker, settings: PackSettings) -> None:
         self._pool, self._worker = pool, worker
         self._error_limit = settings.error_limit
-        self.failures: List[Failure] = []
+        self.failures: List[Failure] = []  # the entries that failed, in the order of the list
         self.places_of_damaged: List[Tuple[int, DamagedImage]] = []  # each with the number of entries before it
-        self.num_entries = 0
-        self.digest = ListDigest()
+        self.num_entries = 0  # that are done
+        self.digest = ListDigest()  # of these entries
         # What is lost by a crash is what is not secured yet and what is in flight.
         self._checkpoint_entries = -(-settings.batch_size // 2)
         self._in_flight = max(1, settings.batch_size - self._checkpoint_entries)
 
-    def pack(self, writer: RecordWriter, entries: Entries, show_progress: Tell) -> None:
+    def pack(self, writer: RecordWriter, entries: Entries, show_progress: ProgressCallback) -> None:
         """Write the records, secure them now and then, and collect the failures, up to the limit."""
         not_secured: List[KeptFailure] = []
         next_checkpoint = self.num_entries + self._checkpoint_entries

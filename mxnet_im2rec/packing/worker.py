@@ -14,13 +14,7 @@ from ..values import Failure, ListEntry
 
 
 class Worker:
-    """Makes records of entries, or says why not. Can be pickled.
-
-    Parameters
-    ----------
-    pipeline : Pipeline
-        From an entry to the bytes of its image.
-    """
+    """Makes records of entries, or says why not. Can be pickled."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
@@ -46,13 +40,14 @@ class Worker:
         if isinstance(image, Failure):
             return image
         try:
-            record = _with_header(entry, image)
+            record = with_header(entry, image)
         except Exception as error:
             return self.pipeline.failure(entry, "pack", error)
         return DamagedBytes.of(record, image.damage) if isinstance(image, DamagedBytes) else record
 
 
-def _with_header(entry: ListEntry, image: bytes) -> bytes:
+def with_header(entry: ListEntry, image: bytes) -> bytes:
+    """The record of an image; ImageError if it is too large."""
     header = pack_header(entry.index, entry.labels)
     why = why_too_large(len(header) + len(image))
     if why is not None:

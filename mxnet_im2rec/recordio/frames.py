@@ -29,22 +29,7 @@ _PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")
 
 
 def frame(payload: bytes) -> List[bytes]:
-    """The pieces whose concatenation is the payload's record in a .rec.
-
-    Parameters
-    ----------
-    payload : bytes
-        At most ``MAX_RECORD_BYTES`` bytes: header, labels and image.
-
-    Returns
-    -------
-    list of bytes
-        Together a multiple of 4 bytes long.
-
-    Raises
-    ------
-    ValueError
-        If the payload is too long.
+    """The pieces whose concatenation is the payload's record in a .rec: a multiple of 4 bytes. ValueError if it is too long.
 
     Examples
     --------
@@ -81,28 +66,11 @@ def framed_size(payload: bytes) -> int:
 
 
 def read_frame(buffer: FileBuffer, offset: int, path: str) -> Tuple[int, int, int]:
-    """Read the head of one frame, and make sure that all of the frame is there.
+    """Read the head of the frame at an offset of a whole .rec, and make sure that all of the frame is there.
 
-    Parameters
-    ----------
-    buffer : FileBuffer
-        A whole .rec; a memoryview serves too.
-    offset : int
-        Where the frame begins.
-    path : str
-        What the errors call the file.
-
-    Returns
-    -------
-    (int, int, int)
-        The cflag, where the payload ends, and where the next frame begins. The payload begins at ``offset + 8``.
-
-    Raises
-    ------
-    RecordFormatError
-        If there is no whole frame.
-    OSError
-        If the head cannot be read; this holds for every function that takes a buffer.
+    Gives the cflag, where the payload ends, and where the next frame begins. The payload begins at ``offset + 8``. If there is no
+    whole frame it raises RecordFormatError, which calls the file ``path``. If the head cannot be read it raises OSError, as
+    every function does that takes a buffer.
     """
     size = len(buffer)
     if offset + 8 > size:
@@ -121,23 +89,10 @@ def read_frame(buffer: FileBuffer, offset: int, path: str) -> Tuple[int, int, in
 
 
 def read_frames(buffer: FileBuffer, offset: int, path: str) -> Iterator[Tuple[int, int, int, bool]]:
-    """Read the heads of one record's frames, one after the other.
+    """Read the heads of one record's frames, one after the other; RecordFormatError if one is not whole, or may not come next.
 
-    Parameters
-    ----------
-    buffer, offset, path
-        As for :func:`read_frame`.
-
-    Yields
-    ------
-    (int, int, int, bool)
-        For each frame: where it begins, where its payload ends, where the next frame begins, and whether it is the last of the
-        record. What comes next is read only when it is asked for.
-
-    Raises
-    ------
-    RecordFormatError
-        If there is no whole frame, or if it is not one that may come next.
+    For each frame: where it begins, where its payload ends, where the next frame begins, and whether it is the last of the
+    record. What comes next is read only when it is asked for.
     """
     start = offset
     is_last = False
@@ -153,22 +108,9 @@ def read_frames(buffer: FileBuffer, offset: int, path: str) -> Iterator[Tuple[in
 
 
 def read_record(buffer: FileBuffer, offset: int, path: str) -> Tuple[Union[memoryview, bytes], int]:
-    """Read one record.
+    """Read one record: its payload, and where the next record begins; RecordFormatError if there is no whole record.
 
-    Parameters
-    ----------
-    buffer, offset, path
-        As for :func:`read_frame`.
-
-    Returns
-    -------
-    (memoryview or bytes, int)
-        The payload, a slice of the buffer unless the record was split, and where the next record begins.
-
-    Raises
-    ------
-    RecordFormatError
-        If there is no whole record.
+    The payload is a slice of the buffer, unless the record was split.
     """
     cflag, end, following = read_frame(buffer, offset, path)
     if cflag == _WHOLE:

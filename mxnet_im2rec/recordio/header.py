@@ -17,19 +17,9 @@ _HEADER = struct.Struct("<IfQQ")
 
 
 def pack_header(index: int, labels: Sequence[float]) -> bytes:
-    """The header, and the labels behind it where there is more than one.
+    """The header, to be put before the image's bytes, with the labels behind it where there is more than one.
 
-    Parameters
-    ----------
-    index : int
-        The image's id, from 0 to 2**64 - 1.
-    labels : sequence of float
-        At least one label. One goes into the header itself (flag 0), more become an array of float32 (flag = count).
-
-    Returns
-    -------
-    bytes
-        To be put before the image's bytes.
+    One label goes into the header itself (flag 0), more become an array of float32 (flag = count).
 
     Examples
     --------
@@ -42,41 +32,19 @@ def pack_header(index: int, labels: Sequence[float]) -> bytes:
 
 
 class Header(NamedTuple):
-    """What stands before a record's image.
-
-    Attributes
-    ----------
-    index : int
-        The image's id.
-    labels : numpy.ndarray
-        (n,) float32.
-    flag : int
-        0: the label is the header's own; n: n labels follow the header.
-    size : int
-        How many bytes all of it takes.
-    id2 : int
-        The second id, which nobody uses; 0.
-    """
+    """What stands before a record's image."""
 
     index: int  # type: ignore[assignment]  # in the place of tuple.index
-    labels: np.ndarray
-    flag: int
-    size: int
-    id2: int
+    labels: np.ndarray  # (n,) float32
+    flag: int  # 0: the label is the header's own; n: n labels follow the header
+    size: int  # how many bytes all of it takes
+    id2: int  # the second id, which nobody uses: 0
 
 
 def unpack_header(payload: Union[bytes, memoryview]) -> Header:
     """Read the header and the labels at the begin of a record.
 
-    Parameters
-    ----------
-    payload : bytes-like
-        The record.
-
-    Raises
-    ------
-    ValueError
-        If it is too short for them; its two arguments are what was expected and what was found.
+    ValueError if it is too short for them; its two arguments are what was expected and what was found.
 
     Examples
     --------

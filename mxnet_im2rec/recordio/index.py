@@ -42,19 +42,11 @@ class IndexLine(NamedTuple):
 
 
 class Index(NamedTuple):
-    """The lines of an .idx that hold a key and an offset, in the order of the file.
+    """The lines of an .idx that hold a key and an offset, in the order of the file."""
 
-    Attributes
-    ----------
-    keys : numpy.ndarray
-        (n,) uint64.
-    offsets, numbers : numpy.ndarray
-        (n,) int64. The numbers are those of the lines, from 1.
-    """
-
-    keys: np.ndarray
-    offsets: np.ndarray
-    numbers: np.ndarray
+    keys: np.ndarray  # (n,) uint64
+    offsets: np.ndarray  # (n,) int64
+    numbers: np.ndarray  # (n,) int64, those of the lines, from 1
 
 
 def parse_index(idx_path: str) -> Iterator[IndexLine]:
@@ -90,12 +82,9 @@ def collect(lines: Iterable[IndexLine]) -> Index:
 
 
 def read_index(idx_path: str) -> Index:
-    """Read an .idx for its numbers. Blank lines are passed over, and any white space separates.
+    """Read an .idx for its numbers; RecordFormatError if a line does not hold the two numbers.
 
-    Raises
-    ------
-    RecordFormatError
-        If a line does not hold the two numbers.
+    Blank lines are passed over, and any white space separates.
     """
     return collect(_with_numbers(idx_path))
 

@@ -11,7 +11,8 @@ from typing import Optional, Tuple, Union
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..text import Argument, Text
 
-_FAILED_RUN = ".failed-run.failures.tsv"
+_FAILED_RUN = ".failed-run"
+_FAILURES = ".failures.tsv"
 _READERS_STUMBLE_ON = "#?;"
 
 
@@ -32,35 +33,22 @@ class DatasetPaths:
         """The dataset that a function writes.
 
         ``out`` and ``out.rec`` both give ``out.rec``. A folder, or a path that ends in a separator, receives files that are
-        named after the input.
-
-        Parameters
-        ----------
-        output_path : str, bytes or os.PathLike
-            What the caller gave.
-        named_after : str, optional
-            The path of the input.
-
-        Raises
-        ------
-        ArgumentTypeError, ArgumentValueError
-            If it is no path, is empty, or is a folder and there is no input to name the files after.
-        FileNotFoundError
-            If the folder of the output does not exist.
-        IsADirectoryError
-            If there is a folder where a file of the dataset would be.
+        named after the input. The folder of the output must exist, and no folder may be where a file of the dataset would be.
         """
         if not isinstance(output_path, (str, bytes, os.PathLike)):
             raise ArgumentTypeError("output_path", "must be a path", output_path)
         path = os.fsdecode(output_path)
         if not path:
             raise ArgumentValueError("output_path", "is empty", help="give a prefix, such as 'out' for out.rec and out.idx")
-        if os.path.isdir(path) or path.endswith(tuple(filter(None, (os.sep, os.altsep)))):
+        if os.path.isdir(path) or path.endswith(os.sep):
             if named_after is None:
                 rule = f"{path!r} is a folder, and there is no input file to name the output after"
                 raise ArgumentValueError("output_path", rule, help="give a prefix in it, such as 'out' for out.rec and out.idx")
             path = os.path.join(path, os.path.splitext(os.path.basename(named_after))[0])
-        found = cls(os.path.abspath(_without_extension(path) + ".rec"))
+        found = cls(os.path.abspath(path if path.endswith(".rec") else path + ".rec"))
+        if found.prefix.endswith(_FAILED_RUN):
+            rule = f"{path!r} ends in {_FAILED_RUN!r}, which is for the table of a run that has failed"
+            raise ArgumentValueError("output_path", rule, help="give another name")
         folder = os.path.dirname(found.rec)
         if not os.path.isdir(folder):
             raise FileNotFoundError(Text(Argument("output_path"), f": its folder {folder!r} does not exist; make it first"))
@@ -87,12 +75,12 @@ class DatasetPaths:
     @property
     def failures(self) -> str:
         """The table of the entries that this dataset lacks."""
-        return self.prefix + ".failures.tsv"
+        return self.prefix + _FAILURES
 
     @property
     def failed_run_failures(self) -> str:
         """The table of a run that has made no dataset."""
-        return self.prefix + _FAILED_RUN
+        return self.prefix + _FAILED_RUN + _FAILURES
 
     @property
     def journal(self) -> str:
@@ -107,13 +95,9 @@ class DatasetPaths:
 
 def is_of_failed_run(path: str) -> bool:
     """Whether a path has the name of a table of a run that has made no dataset."""
-    return path.endswith(_FAILED_RUN)
+    return path.endswith(_FAILED_RUN + _FAILURES)
 
 
 def what_readers_stumble_on(path: str) -> Tuple[str, ...]:
     """The characters of a path that MXNet's ImageRecordIter takes for parts of a URI, or for a list of files."""
     return tuple(character for character in _READERS_STUMBLE_ON if character in path)
-
-
-def _without_extension(path: str) -> str:
-    return path[: -len(".rec")] if path.endswith(".rec") else path

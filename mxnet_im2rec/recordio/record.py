@@ -9,9 +9,10 @@ from typing import Iterator, Optional, Tuple, Union
 
 import numpy as np
 
-from ..errors import ArgumentValueError, ImageError, RecordFormatError
+from .. import arguments
+from ..errors import ImageError, RecordFormatError
 from ..images.checks import check_size
-from ..limits import MAX_PIXELS
+from ..limits import HEADER_BYTES, MAX_PIXELS
 from ..storage.filebuffer import FileBuffer
 from .frames import read_frame, read_record
 from .header import Header, unpack_header
@@ -68,8 +69,7 @@ class Record:
         """
         from ..images import codec as images  # loads OpenCV
 
-        if color not in (1, 0, -1):
-            raise ArgumentValueError("color", "must be 1 (RGB), 0 (grey) or -1 (as stored)", color)
+        color = arguments.color(color)
         if not len(self.content):
             raise ImageError(f"the record at byte {self.offset:,} (index {self.index}) has no image")
         check_size(self.content, max_pixels)
@@ -93,10 +93,10 @@ def header_at(buffer: FileBuffer, offset: int, path: str) -> Tuple[Header, int, 
         payload, following = read_record(buffer, offset, path)
         return _unpack(payload, offset, path), len(payload), following
     start = offset + 8
-    begin = buffer[start : min(end, start + 24)]
+    begin = buffer[start : min(end, start + HEADER_BYTES)]
     flag = int.from_bytes(begin[:4], "little")
     if flag:  # the labels are behind it
-        begin = buffer[start : min(end, start + 24 + 4 * flag)]
+        begin = buffer[start : min(end, start + HEADER_BYTES + 4 * flag)]
     return _unpack(begin, offset, path), end - start, following
 
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Streams of records: the plain one, and a small adapter to MXNet's MXIndexedRecordIO. Both write the same bytes.
 
-A stream appends records to a .rec that is open, and has the .idx open as text for its owner to write to. It knows nothing of
-headers, of images, or of what becomes of the files. Every error of writing is an OSError.
+A stream appends records to a .rec that is open, and has the .idx open as text for its owner to write to. It knows no
+headers and no images, and does not put the files in place. Every error of writing is an OSError.
 """
 
 from __future__ import annotations
@@ -23,16 +23,11 @@ _CANNOT_IN_KERNEL = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, 
 
 
 class RecordStream:
-    """Writes what MXIndexedRecordIO writes, byte for byte.
+    """Writes what MXIndexedRecordIO writes, byte for byte: goes on at the end of a .rec that is open without a buffer.
 
     It can also go on with files that are there, and copy records from another file as they are.
 
-    Parameters
-    ----------
-    rec : binary file, unbuffered
-        The .rec. The stream goes on at its end.
-    idx : text file or None
-        The .idx; None for a .rec alone.
+    Without an .idx it writes a .rec alone.
     """
 
     def __init__(self, rec: BinaryIO, idx: Optional[TextIO]) -> None:
@@ -115,10 +110,7 @@ def _copy_in_kernel(source: int, target: int, start: int, size: int) -> int:
 class MXNetRecordStream:
     """Writes through MXNet's own MXIndexedRecordIO. For new files only, since MXNet cannot append.
 
-    Parameters
-    ----------
-    rec, idx : open files
-        Both new. They are closed: MXNet opens names only, and opens the same files again.
+    The files that are given are closed: MXNet opens names only, and opens the same files again.
     """
 
     def __init__(self, rec: BinaryIO, idx: TextIO) -> None:

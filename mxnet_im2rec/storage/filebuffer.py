@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import IO, Any, AnyStr, Iterator, NamedTuple, Tuple
+from typing import IO, Any, AnyStr, Iterator, Tuple
 
 _SMALLEST_WINDOW, _LARGEST_WINDOW = 1 << 12, 1 << 18  # bytes; the largest one fits into a processor's cache
 _PAGE = 1 << 12  # bytes: what the system reads from a disk is a multiple of it
@@ -33,49 +33,23 @@ def read_lines(stream: IO[AnyStr], limit: int) -> Iterator[Tuple[int, AnyStr]]:
 
 
 class UnreadableError(OSError):
-    """A range of a file that cannot be read.
+    """A range of a file that cannot be read."""
 
-    Attributes
-    ----------
-    start, end : int
-        The first byte of the range, and the one behind its last.
-    reason : str
-        The system's words.
-    """
-
-    start: int
-    end: int
-    reason: str
+    start: int  # the first byte of the range
+    end: int  # the byte behind its last
+    reason: str  # the system's words
 
 
-class _Identity(NamedTuple):
+def identity(found: os.stat_result) -> Tuple[int, ...]:
     """What differs between two files, and between a file before and after it was written to."""
-
-    device: int
-    inode: int
-    size: int
-    modified: int
-
-
-def _identity(found: os.stat_result) -> _Identity:
-    return _Identity(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 class FileBuffer:
-    """A file, read-only, from which slices are taken.
+    """A file, read-only, from which slices are taken. It is open until ``close()``, or until the object goes.
 
     Slices that follow each other come out of a window of the file, which grows as long as they do. The window is replaced and
     never changed, and a read has no position: several threads may take slices, and so may a process that was forked.
-
-    Parameters
-    ----------
-    path : str
-        The file. It is open until ``close()``, or until the object goes.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened.
 
     Examples
     --------
@@ -90,8 +64,8 @@ class FileBuffer:
         self.path = path
         with open(path, "rb", buffering=0) as stream:
             self._descriptor = os.dup(stream.fileno())
-        self._identity = _identity(os.fstat(self._descriptor))
-        self._size = self._identity.size
+        found = os.fstat(self._descriptor)
+        self._identity, self._size = identity(found), found.st_size
         self._window: Tuple[int, memoryview] = (0, memoryview(b""))
 
     def fileno(self) -> int:
@@ -104,7 +78,7 @@ class FileBuffer:
             now = [os.fstat(self._descriptor), os.stat(self.path)]
         except FileNotFoundError:
             return True
-        return any(_identity(each) != self._identity for each in now)
+        return any(identity(each) != self._identity for each in now)
 
     def __len__(self) -> int:
         """The size of the file when it was opened."""
@@ -113,12 +87,7 @@ class FileBuffer:
     def __getitem__(self, span: slice) -> memoryview:
         """The bytes from ``span.start``, at least 0, to ``span.stop`` or the end of the file.
 
-        The view may be of a whole window; copy what is to be kept.
-
-        Raises
-        ------
-        UnreadableError
-            If some of these bytes cannot be read. Its range is the first page that cannot be read.
+        The view may be of a whole window; copy what is to be kept. UnreadableError has the first page that cannot be read.
         """
         start, end = span.start, span.stop
         if end > self._size:

@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""How files are opened whose names come from a list. Knows nothing of what they hold."""
+"""How files are opened whose names come from a list. Knows nothing of their contents."""
 
 from __future__ import annotations
 

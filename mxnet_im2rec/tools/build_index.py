@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import errno
 import os
-import uuid
 from contextlib import contextmanager, suppress
 from typing import Iterator, Optional, Union
 
@@ -17,6 +16,7 @@ from ..recordio.advice import damaged_rec
 from ..recordio.paths import DatasetPaths
 from ..recordio.record import scan
 from ..storage.filebuffer import FileBuffer
+from ..storage.writing import write_whole
 from ..text import Argument, Call, Text
 
 _Path = Union[str, os.PathLike]
@@ -64,23 +64,20 @@ def build_index(rec_path: _Path, idx_path: Optional[_Path] = None) -> str:
     if not os.path.isdir(os.path.dirname(idx_path)):
         raise FileNotFoundError(errno.ENOENT, "there is no such folder for the .idx; make it first", os.path.dirname(idx_path))
     with _locked(os.path.splitext(idx_path)[0] + ".rec"), FileBuffer(rec_path) as buffer:
-        partial = f"{idx_path}.{uuid.uuid4().hex}.partial"
         try:
-            with open(partial, "x", encoding="ascii") as index:
-                index.writelines(f"{header.index}\t{offset}\n" for offset, header, _ in scan(buffer, rec_path))
-                index.flush()
-                os.fsync(index.fileno())
-            if buffer.has_changed():
-                changed = f"{rec_path!r} was changed, or replaced by another file, while it was read; {idx_path!r} is as it was. "
-                raise OutputError(Text(changed, "Run ", Call("build_index", rec_path), " again"))
-            os.replace(partial, idx_path)
+            write_whole([(idx_path, _lines(buffer, rec_path, idx_path))])
             fsync_folder(idx_path)
         except RecordFormatError as error:
             raise damaged_rec(error) from None
-        finally:
-            with suppress(FileNotFoundError):  # it has been put in place
-                os.unlink(partial)
     return idx_path
+
+
+def _lines(buffer: FileBuffer, rec_path: str, idx_path: str) -> Iterator[str]:
+    for offset, header, _ in scan(buffer, rec_path):
+        yield f"{header.index}\t{offset}\n"
+    if buffer.has_changed():
+        changed = f"{rec_path!r} was changed, or replaced by another file, while it was read; {idx_path!r} is as it was. "
+        raise OutputError(Text(changed, "Run ", Call("build_index", rec_path), " again"))
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import Any, List, Optional, Sequence, Set, Tuple, Union
 
 import numpy as np
 
+from .. import arguments
 from ..errors import ArgumentTypeError, ArgumentValueError, ImageError, RecordFormatError
 from ..images import codec as images
 from ..images.decoder_messages import listen_to
@@ -42,7 +43,6 @@ _FONT_HEIGHT = 21  # of its capitals, in pixels at scale 1
 _FINER = 4  # text is drawn that much larger and then made smaller: OpenCV's own small letters are hard to read
 _MIN_CELL, _MAX_CELL = 32, 4096
 _MAX_SIDE = 65_500  # what libjpeg writes
-_MAX_PIXELS = 2**28
 _NAMED_LABELS = 20
 
 
@@ -57,6 +57,7 @@ def contact_sheet(
     cell: int = 160,
     path: Union[None, str, os.PathLike] = None,
     max_pixels: Optional[int] = MAX_PIXELS,
+    overwrite: bool = True,
 ) -> np.ndarray:
     """Some of a .rec's images in one picture, the index in bold and the labels under each.
 
@@ -80,6 +81,8 @@ def contact_sheet(
         Where to write the picture too: a .png, .jpg or .jpeg in a folder that is there.
     max_pixels : int or None
         As for ``Record.image()``: an image of more pixels is not decoded, and its cell says that it cannot be. None decodes any.
+    overwrite : bool
+        Whether to replace a picture that is there already, as this function does by default: a picture can be drawn again.
 
     Returns
     -------
@@ -88,6 +91,8 @@ def contact_sheet(
 
     Raises
     ------
+    FileExistsError
+        If the picture is there already, and ``overwrite`` is False.
     OSError
         If a file cannot be opened or written. Like the arguments, the folder of `path` is looked at before anything is read.
     RecordFormatError
@@ -109,6 +114,7 @@ def contact_sheet(
     wanted = None if label is None else _number(label)
     max_pixels = None if max_pixels is None else _integer("max_pixels", max_pixels, 1)
     picture = None if path is None else _writable(path)
+    arguments.refuse_existing([] if picture is None else [picture], overwrite)
     with RecordFile(rec_path, idx_path) as records:
         positions = _sample(records, rows * columns, seed, wanted)
         _check_size(len(positions), columns, cell)
@@ -117,7 +123,7 @@ def contact_sheet(
     if picture is not None:
         extension = os.path.splitext(picture)[1].lower()
         encoded = images.encode(images.to_bgr(sheet), extension, images.encoder_parameters(extension, 95))
-        with open(picture, "wb") as stream:
+        with open(picture, "wb" if overwrite else "xb") as stream:
             stream.write(encoded)
     return sheet
 
@@ -212,8 +218,8 @@ def _check_size(count: int, columns: int, cell: int) -> None:
     columns = min(columns, count)
     gap, height = _gap(cell), cell + _letters(cell) // 4 + 4 * _letters(cell)
     size = -(-count // columns) * (height + gap) + gap, columns * (cell + gap) + gap
-    if max(size) > _MAX_SIDE or size[0] * size[1] > _MAX_PIXELS:
-        limit = f"at most {_MAX_SIDE:,} a side and {_MAX_PIXELS:,} in all are drawn"
+    if max(size) > _MAX_SIDE or size[0] * size[1] > MAX_PIXELS:
+        limit = f"at most {_MAX_SIDE:,} a side and {MAX_PIXELS:,} in all are drawn"
         what = f"the picture would be {size[0]:,} x {size[1]:,} pixels; {limit}"
         raise ValueError(Text(what, ": lower ", Argument("rows"), ", ", Argument("columns"), " or ", Argument("cell")))
 

@@ -57,8 +57,8 @@ class ExtractReport:
 
     def __str__(self) -> str:
         text = f"{count(self.num_images, 'image')} in {self.folder}, listed in {self.list_path}"
-        skipped = count(len(self.skipped), "record holds", "records hold")
-        return f"{text}; {skipped} none" if self.skipped else text
+        skipped = count(len(self.skipped), "record")
+        return f"{text}; {skipped} without an image left out" if self.skipped else text
 
 
 def extract(

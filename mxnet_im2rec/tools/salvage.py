@@ -86,7 +86,7 @@ def salvage(rec_path: _Path, output_path: _Path, *, overwrite: bool = False) -> 
     output_path : str or os.PathLike
         ``out`` or ``out.rec`` gives ``out.rec`` and ``out.idx``; a folder receives files named after the damaged .rec.
     overwrite : bool
-        Whether to replace a dataset that is there already.
+        Whether to replace a dataset that is there already, and to give up what an interrupted run has left beside the output.
 
     Returns
     -------
@@ -97,7 +97,8 @@ def salvage(rec_path: _Path, output_path: _Path, *, overwrite: bool = False) -> 
     EmptyDatasetError
         If not one record is whole.
     OutputError
-        If the output cannot be written.
+        If the output cannot be written, another run is writing it, or an interrupted run could still be resumed there (unless
+        ``overwrite`` is given).
     FileExistsError
         If the output is there already, unless ``overwrite`` is given.
     OSError
@@ -115,7 +116,7 @@ def salvage(rec_path: _Path, output_path: _Path, *, overwrite: bool = False) -> 
         raise ArgumentValueError("output_path", f"{paths.rec!r} is the damaged file itself", help="give another one")
     arguments.refuse_existing([paths.rec, paths.idx, paths.failures], overwrite)
     lost: List[LostRange] = []
-    with FileBuffer(rec_path) as buffer, RecordWriter(paths) as writer:
+    with FileBuffer(rec_path) as buffer, RecordWriter(paths, gives_up=overwrite) as writer:
         for index, payload in _whole_records(buffer, rec_path, lost):
             writer.write(index, bytes(payload))
         if not writer.num_records:

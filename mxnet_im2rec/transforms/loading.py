@@ -10,7 +10,8 @@ from typing import Callable, Optional, Tuple
 
 import numpy as np
 
-from ..errors import ArgumentValueError, ImageError
+from .. import arguments
+from ..errors import ImageError
 from ..images import codec as images
 from ..images.checks import check_size
 from ..images.decoder_messages import listen_to
@@ -41,11 +42,9 @@ class ImageLoader:
         fast_decode: bool,
         max_pixels: Optional[int] = None,
     ) -> None:
-        if color not in (1, 0, -1):
-            raise ArgumentValueError("color", "must be 1 (RGB), 0 (grey) or -1 (as stored)", color)
+        self._color = arguments.color(color)
         self._root = root
         self._plan = None if transformations is None else make_plan(transformations, seed)
-        self._color = int(color)
         self._fast_decode = bool(fast_decode)
         self._max_pixels = max_pixels
 
@@ -53,11 +52,6 @@ class ImageLoader:
     def has_transformations(self) -> bool:
         """Whether :meth:`transform` may change an image."""
         return self._plan is not None
-
-    @property
-    def is_random(self) -> bool:
-        """Whether the pixels may depend on a random generator."""
-        return self._plan is not None and self._plan.is_random
 
     def prepare(self) -> None:
         """Make a worker process ready."""

@@ -16,13 +16,7 @@ from .reasons import reason_of, traceback_of
 
 
 class DamagedBytes(bytes):
-    """What is stored of an image that is damaged inside, though it decodes.
-
-    Attributes
-    ----------
-    damage : str
-        The decoder's own words.
-    """
+    """What is stored of an image that is damaged inside, though it decodes; ``damage`` is the decoder's own words."""
 
     damage: str
 
@@ -34,24 +28,7 @@ class DamagedBytes(bytes):
 
 
 class Pipeline:
-    """Makes the bytes that are stored of an image. Can be pickled.
-
-    Parameters
-    ----------
-    transformations, encoding, quality, pass_through, strict
-        As for im2rec().
-    options
-        The other arguments of :class:`ImageLoader`.
-
-    Attributes
-    ----------
-    is_worn_out : bool
-        Whether the last entry failed because this process has no memory left, or can open no more files.
-    keeps_error : bool
-        Whether to keep ``last_error``, which holds the images of its traceback in memory.
-    last_error : (Failure, BaseException) or None
-        The last failure and its error.
-    """
+    """Makes the bytes that are stored of an image, with the arguments of im2rec(). Can be pickled."""
 
     def __init__(
         self,
@@ -71,7 +48,8 @@ class Pipeline:
         self._parameters = images.encoder_parameters(encoding, quality)
         self.pass_through = bool(pass_through)
         self._strict = strict
-        self.is_worn_out = self.keeps_error = False
+        self.is_worn_out = False  # whether the last entry failed because this process lacks memory, or can open no more files
+        self.keeps_error = False  # whether to keep the last error, which holds the images of its traceback in memory
         self.last_error: Optional[Tuple[Failure, BaseException]] = None
 
     def prepare(self) -> None:

@@ -200,24 +200,10 @@ class TransformPlan:
     def __call__(self, image: np.ndarray, index: int, full_size: Optional[Tuple[int, int]] = None) -> np.ndarray:
         """Apply the transform to one image.
 
-        Parameters
-        ----------
-        image : numpy.ndarray
-            (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8 in OpenCV's order: grey, BGR or BGRA. Its memory is handed over.
-        index : int
-            The image's index, for the random generators.
-        full_size : (int, int), optional
-            The (height, width) that the image would have if it had not been decoded smaller.
-
-        Returns
-        -------
-        numpy.ndarray
-            uint8 in OpenCV's order.
-
-        Raises
-        ------
-        TransformResultError
-            If the result cannot be stored as an image. What the transform itself raises comes through.
+        The image is (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) uint8 in OpenCV's order, and so is the result. Its memory is
+        handed over. Its index is for the random generators. ``full_size`` is the (height, width) that it would have if it had
+        not been decoded smaller. TransformResultError if the result cannot be stored as an image; what the transform itself
+        raises comes through.
         """
         if self._whole is None:
             self._load()

@@ -31,7 +31,7 @@ def reason_of(error: BaseException) -> str:
     if error.args and isinstance(error.args[0], Text):  # this package's, and on one line already
         return message_of(error)
     text = _text_of(error)[:_LONGEST]
-    if isinstance(error, ValueError) and type(error).__module__.startswith(_PACKAGE):
+    if type(error).__module__.partition(".")[0] == _PACKAGE:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

@@ -16,7 +16,7 @@ _HALF_A_LEVEL = 0.5 / 255
 
 
 def to_uint8(result: Any, channels: int, makes_tensors: bool = False) -> np.ndarray:
-    """Make an image that can be stored of what a transform returned.
+    """Make the result of a transform an image that can be stored.
 
     Parameters
     ----------

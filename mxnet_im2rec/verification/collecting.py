@@ -42,16 +42,7 @@ class ProblemCollector:
 class SimilarProblems:
     """Problems of one kind. A few are reported one by one; of more, one line gives their number and the first of them.
 
-    Parameters
-    ----------
-    problems : ProblemCollector
-        Receives them at the end.
-    layer : str
-        As of a :class:`Problem`.
-    what : str
-        What many of them are called, behind their number.
-    most : int
-        How many are reported one by one.
+    ``what`` is what many of them are called, behind their number. ``most`` is how many are reported one by one.
     """
 
     def __init__(self, problems: ProblemCollector, layer: str, what: str, most: int = 1) -> None:

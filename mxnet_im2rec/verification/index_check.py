@@ -21,10 +21,7 @@ from .structure import SALVAGE, Structure
 def check_index(idx_path: str, structure: Structure, problems: ProblemCollector) -> bool:
     """Look at every line of an .idx: a key and an offset, the key once, the offset that of the record with this id.
 
-    Returns
-    -------
-    bool
-        Whether it is as it should be.
+    Gives whether it is as it should be.
     """
     before = problems.num_problems
     makes = Text(Call("build_index"), " makes it from the .rec")

@@ -25,30 +25,16 @@ Match = Tuple[ListEntry, int, int]
 def match_list(
     entries: Entries, buffer: FileBuffer, path: str, structure: Structure, problems: ProblemCollector
 ) -> Iterator[Match]:
-    """Find each entry's record, and compare the labels. What is wrong is reported at the end of the list.
+    """Find each entry's record, and compare the labels. What is wrong is reported at the end of the list, which is streamed.
 
-    Parameters
-    ----------
-    entries : iterator of ListEntry or Failure
-        The list; it is streamed.
-    buffer, path : FileBuffer, str
-        The .rec.
-    structure : Structure
-        What it holds.
-    problems : ProblemCollector
-        Receives the problems.
-
-    Yields
-    ------
-    (ListEntry, int, int)
-        For each entry that has a record.
+    For each entry that has a record it gives the position and the offset of that.
     """
     ids = structure.ids
     by_id = np.argsort(ids, kind="stable")
     is_taken = np.zeros(len(ids), bool)
     failed = SimilarProblems(problems, "list", "lines are no entries, or repeat an index", _MOST_ALIKE)
     missing = SimilarProblems(problems, "list", "entries have no record", _MOST_ALIKE)
-    moved = SimilarProblems(problems, "list", "entries come later in the list than entries whose records follow", _MOST_ALIKE)
+    moved = SimilarProblems(problems, "list", "records stand before those of earlier entries of the list", _MOST_ALIKE)
     relabelled = SimilarProblems(problems, "list", "records have other labels than their entries", _MOST_ALIKE)
     left_over = SimilarProblems(problems, "list", "records have no entry", _MOST_ALIKE)
     expected = 0
@@ -62,7 +48,7 @@ def match_list(
             continue
         is_taken[position] = True
         if position < expected:
-            moved.add(f"{_name(entry)} comes later in the list than entries whose records follow", position, entry.index)
+            moved.add(f"the record of {_name(entry)} stands before that of an earlier entry", position, entry.index)
         expected = max(expected, position + 1)
         offset = int(structure.offsets[position])
         try:

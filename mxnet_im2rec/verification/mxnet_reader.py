@@ -18,7 +18,7 @@ import tempfile
 import threading
 from typing import Any, Callable, Optional
 
-from ..progress import Tell
+from ..progress import ProgressCallback
 from .collecting import ProblemCollector
 from .mxnet_reader_process import Request
 from .structure import Structure
@@ -31,7 +31,7 @@ def check_with_mxnet(
     idx_path: Optional[str],
     structure: Structure,
     problems: ProblemCollector,
-    progress: Tell,
+    progress: ProgressCallback,
     *,
     sample: Optional[int],
     max_pixels: Optional[int],
@@ -39,20 +39,8 @@ def check_with_mxnet(
 ) -> None:
     """Have MXNet read a dataset in a process of its own, and collect what that process reports.
 
-    Parameters
-    ----------
-    rec_path, idx_path : str
-        The dataset. Without an .idx it is read without one.
-    structure : Structure
-        What the .rec holds.
-    problems : ProblemCollector
-        Receives what is wrong.
-    progress : callable
-        Receives (how many images were decoded and how many were read through ImageRecordIter, together; 0).
-    sample, max_pixels
-        As in :class:`Request`.
-    timeout : float
-        In seconds: a process that reports nothing for so long is ended.
+    ``progress`` receives how many images were decoded and how many were read through ImageRecordIter, together; and 0. A
+    process that reports nothing for ``timeout`` seconds is ended. ``sample`` and ``max_pixels`` are as in :class:`Request`.
     """
     count = len(structure.ids)
     if not structure.is_whole or not count:

@@ -43,33 +43,15 @@ _PARENT_SECONDS = 1.0  # how often to look for the parent where its end of the p
 
 
 class Request(NamedTuple):
-    """What is to be read.
+    """What is to be read."""
 
-    Attributes
-    ----------
-    rec : str
-        The .rec, without a character that ImageRecordIter stumbles on.
-    idx : str or None
-        Its .idx; None reads without one.
-    label_width : int
-        How many labels every record has; 0 leaves ImageRecordIter out, the images are only decoded.
-    sample : int or None
-        How many records' pixels are looked at, spread over the file; None: all.
-    folder : str or None
-        What to remove when the parent is gone: the folder that was made for this process.
-    parent : int or None
-        The id of the process that waits for this one, which ends with it.
-    max_pixels : int or None
-        How many pixels an image may have; None: any number.
-    """
-
-    rec: str
-    idx: Optional[str]
-    label_width: int
-    sample: Optional[int]
-    folder: Optional[str] = None
-    parent: Optional[int] = None
-    max_pixels: Optional[int] = None
+    rec: str  # the .rec, without a character that ImageRecordIter stumbles on
+    idx: Optional[str]  # its .idx; None reads without one
+    label_width: int  # of every record; 0 leaves ImageRecordIter out, the images are only decoded
+    sample: Optional[int]  # how many records' pixels are looked at, spread over the file; None: all
+    folder: Optional[str] = None  # what to remove when the parent is gone: it was made for this process
+    parent: Optional[int] = None  # the process that waits for this one, which ends with it
+    max_pixels: Optional[int] = None  # how many pixels an image may have; None: any number
 
 
 class _Image(NamedTuple):
@@ -82,14 +64,7 @@ class _Image(NamedTuple):
 
 
 class Reading:
-    """One reading of a dataset.
-
-    Parameters
-    ----------
-    request : Request
-    report : callable
-        Receives the events, as keyword arguments.
-    """
+    """One reading of a dataset; ``report`` receives the events, as keyword arguments."""
 
     def __init__(self, request: Request, report: Callable[..., None]) -> None:
         self._request = request
@@ -194,7 +169,7 @@ class Reading:
             size = (None if fault or only_decoded else _size_by_header(content)) or self._decoded_size(position, content)
         except (ImageError, struct.error, cv2.error) as error:
             return _Image(None, False, fault or f"the image cannot be decoded: {error}")
-        if _is_turned_tiff(content):
+        if sniff(content) == "TIFF" and tiff.is_turned(tiff.orientation_of(content)):
             return _Image((size[1], size[0]), False, fault)
         return _Image(size, True, fault)
 
@@ -310,10 +285,6 @@ def _decode(content: bytes, channels: int) -> np.ndarray:
     if image is None:
         raise ImageError(f"OpenCV cannot decode it: {describe(content)}")
     return image.reshape(*image.shape[:2], channels)
-
-
-def _is_turned_tiff(content: bytes) -> bool:
-    return sniff(content) == "TIFF" and tiff.is_turned(tiff.orientation_of(content))
 
 
 def _crop(image: np.ndarray, data_shape: Tuple[int, int, int]) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Optional, Tuple
 
 from ..errors import VerifyError
-from ..text import Text, count, printable
+from ..text import Text, count, first_lines, printable
 from ..values import Problem
 
 _SHOWN = 20
@@ -61,10 +61,7 @@ class VerifyReport:
         if self.lowest_psnr is not None:
             lines.append(f"lowest PSNR against the sources: {self.lowest_psnr:.1f} dB")
         if self.problems:
-            lines.append("problems:")
-            lines += ["  " + str(problem) for problem in self.problems[:_SHOWN]]
-            if self.num_problems > _SHOWN:
-                lines.append(f"  ... and {self.num_problems - _SHOWN:,} more")
+            lines += ["problems:", *first_lines(self.problems, _SHOWN, self.num_problems)]
         if self.notes:
             lines += ["notes:", *("  " + note for note in self.notes)]
         return Text("\n").join(map(printable, lines))

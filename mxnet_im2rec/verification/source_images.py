@@ -15,7 +15,9 @@ from ..engine.processes import ProcessPool
 from ..engine.serial import SerialPool
 from ..errors import RecordFormatError, WorkerDiedError
 from ..images import codec as images
+from ..images import jpeg
 from ..images.decoder_messages import listen_to
+from ..images.formats import sniff
 from ..opencv_compat import cv2
 from ..recordio.record import Record, record_at
 from ..storage.filebuffer import FileBuffer
@@ -37,7 +39,6 @@ _CHUNK_MATCHES, _MATCHES_IN_FLIGHT, _BYTES_IN_FLIGHT = 8, 4096, 256 << 20
 _ALIKE = 20.0  # dB; below it is the whole image that differs
 _BLOCK, _OFF, _FAR_OFF = 16, 4.0, 16.0  # pixels; levels
 _FIRST_TABLE = slice(25, 89)  # where a JPEG by OpenCV has the quantization of its brightness: that of its mean comes first
-_START_OF_SCAN = b"\xff\xda"
 
 
 class Difference(NamedTuple):
@@ -58,12 +59,7 @@ class Likeness(NamedTuple):
 class SourceCheck:
     """Compares stored images with their sources, which are loaded and transformed as packing does it. Can be pickled.
 
-    Parameters
-    ----------
-    rec_path : str
-        The .rec.
-    options
-        The arguments of :class:`ImageLoader`.
+    The options are the arguments of :class:`ImageLoader`.
     """
 
     def __init__(self, rec_path: str, **options: Any) -> None:
@@ -109,20 +105,9 @@ class SourceCheck:
 def check_sources(
     check: SourceCheck, matches: Iterator[Match], min_psnr: float, num_workers: int, problems: ProblemCollector
 ) -> None:
-    """Compare the image of each match with its source.
+    """Compare the image of each match with its source; below ``min_psnr``, in dB, it is a problem.
 
-    Parameters
-    ----------
-    check : SourceCheck
-        Compares one.
-    matches : iterator of Match
-        They are consumed to the end, whatever happens.
-    min_psnr : float
-        In dB; what is below is a problem.
-    num_workers : int
-        Processes; 0 is the calling one.
-    problems : ProblemCollector
-        Receives what is wrong.
+    The matches are consumed to the end, whatever happens. With no workers this process does the work.
     """
     hints = set()  # each is given once
     first_other, num_others = -1, 0  # of the JPEGs that have other bytes
@@ -172,7 +157,7 @@ def _compare(expected: np.ndarray, record: Record) -> Union[Likeness, Difference
     content = record.content
     stored = np.atleast_3d(listen_to(images.decode, content, -1)[0])
     expected = np.atleast_3d(expected)
-    is_lossless = content.startswith(b"\x89PNG")
+    is_lossless = sniff(content) == "PNG"
     if not is_lossless:  # what JPEG leaves out
         expected = images.to_8_bits(expected)
         expected = np.ascontiguousarray(expected[:, :, :3]) if expected.shape[2] == 4 else expected
@@ -213,7 +198,7 @@ def _made_by_opencv(image: np.ndarray, stored: bytes) -> Optional[bytes]:
     if quality is None:
         return None
     made = images.encode(image, ".jpg", images.encoder_parameters(".jpg", quality))
-    return made if stored.startswith(made[: made.rindex(_START_OF_SCAN) + 2]) else None
+    return made if stored.startswith(made[: jpeg.read_head(made).scan]) else None
 
 
 @functools.lru_cache(maxsize=None)

@@ -28,47 +28,19 @@ SALVAGE = Text(Call("salvage"), " saves the whole records")
 
 @dataclass(frozen=True)
 class Structure:
-    """What a .rec holds.
+    """What a .rec holds."""
 
-    Attributes
-    ----------
-    ids : numpy.ndarray
-        (n,) uint64, of the whole records in the order of the file.
-    offsets : numpy.ndarray
-        (n,) int64, where they begin.
-    label_counts : tuple of int
-        Every number of labels that a record has.
-    num_empty : int
-        How many records have no image.
-    is_whole : bool
-        Whether readers can go from the first byte to the last.
-    size : int
-        How many bytes the .rec has.
-    cut_at : int or None
-        Where a record begins that does not end before the file does.
-    """
-
-    ids: np.ndarray
-    offsets: np.ndarray
-    label_counts: Tuple[int, ...]
-    num_empty: int
-    is_whole: bool
-    size: int
-    cut_at: Optional[int]
+    ids: np.ndarray  # (n,) uint64, of the whole records in the order of the file
+    offsets: np.ndarray  # (n,) int64, where they begin
+    label_counts: Tuple[int, ...]  # every number of labels that a record has
+    num_empty: int  # how many records have no image
+    is_whole: bool  # whether readers can go from the first byte to the last
+    size: int  # in bytes
+    cut_at: Optional[int]  # where a record begins that does not end before the file does
 
 
 def check_structure(buffer: FileBuffer, path: str, problems: ProblemCollector) -> Structure:
-    """Look at every frame, its padding, the header and the number of labels.
-
-    Parameters
-    ----------
-    buffer : FileBuffer
-        A whole .rec.
-    path : str
-        What the .rec is called.
-    problems : ProblemCollector
-        Receives the problems, and notes on strange labels.
-    """
+    """Look at every frame of a .rec, its padding, the header and the number of labels; strange labels become notes."""
     scan = _Scan(buffer, path, problems)
     offset = 0
     while offset < len(buffer):

@@ -11,8 +11,6 @@ import os
 import time
 from typing import Any, Callable, Dict, Iterator, Optional, Union
 
-import numpy as np
-
 from .. import arguments
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..limits import MAX_PIXELS
@@ -123,7 +121,7 @@ def verify(
     started = time.monotonic()
     path = _file("rec_path", rec_path)
     index = DatasetPaths.of_rec(path).idx if idx_path is None else _file("idx_path", idx_path)
-    root = _folder(root)
+    root = None if root is None else arguments.folder("root", _path("root", root))
     source = None if list_file is None else open_list(list_file, root)
     if not isinstance(pixels, str) or pixels not in ("all", "sample", "none"):
         raise ArgumentValueError("pixels", "must be 'all', 'sample' or 'none'", pixels)
@@ -135,8 +133,7 @@ def verify(
         help = Text("give ", Argument("list_file"), " and ", Argument("root"), " too")
         raise ArgumentValueError("transformations", "are run on the sources, to compare", help=help)
     seed = arguments.whole_number("seed", seed)
-    if not isinstance(color, (int, np.integer)) or color not in (1, 0, -1):
-        raise ArgumentValueError("color", "must be 1 (RGB), 0 (grey) or -1 (as stored)", color)
+    color = arguments.color(color)
     pack_labels, fast_decode = arguments.flag("pack_labels", pack_labels), arguments.flag("fast_decode", fast_decode)
     min_psnr = arguments.number("min_psnr", min_psnr)
     if min_psnr < 0:
@@ -153,7 +150,7 @@ def verify(
             root=root,
             transformations=transformations,
             seed=seed,
-            color=int(color),
+            color=color,
             fast_decode=fast_decode,
             max_pixels=max_pixels,
         )
@@ -215,13 +212,4 @@ def _file(name: str, value: Any) -> str:
     if os.path.isdir(path):
         what = f" {path!r} is a folder; give the {'.rec' if name == 'rec_path' else '.idx'} in it"
         raise IsADirectoryError(Text(Argument(name), what))
-    return path
-
-
-def _folder(root: Optional[_Path]) -> Optional[str]:
-    if root is None:
-        return None
-    path = _path("root", root)
-    if not os.path.isdir(path):
-        raise NotADirectoryError(Text(Argument("root"), f" {path!r} is no folder"))
     return path

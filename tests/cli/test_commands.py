@@ -435,7 +435,7 @@ def test_the_bar_and_the_failures_keep_apart_on_a_terminal(photos, tmp_path):
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
     args = ["pack", "bad.lst", "out", "--root", photos, "--resize", "64", "--error-limit", "1", "--workers", "1"]
-    process = start(*args, folder=tmp_path, stderr=theirs)
+    process = start(*args, folder=tmp_path, stderr=theirs, is_warm=True)
     os.close(theirs)
     seen = b""
     while True:
@@ -464,7 +464,7 @@ def test_a_signal_ends_it_at_once_and_nothing_is_left(photos, tmp_path, signum, 
     (tmp_path / "slow.py").write_text(SLOW)
     (tmp_path / "out.rec").write_bytes(b"before")
     args = ["pack", photos / "images.lst", "out", "--transforms", "slow.py:slow", "--workers", workers, "--overwrite"]
-    process = start(*args, folder=tmp_path)
+    process = start(*args, folder=tmp_path, is_warm=True)
     wait_for(lambda: list(tmp_path.glob("*.partial")) or process.poll() is not None)
     time.sleep(0.5)
     children = psutil.Process(process.pid).children(recursive=True)

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import psutil
 import pytest
-from helpers import REPO, wait_for
+from helpers import REPO, limited, wait_for
 from photos import PHOTOS, SKIMAGE, make_varieties, write_list
 from PIL import Image
 from reference import reference_tool
@@ -25,6 +25,7 @@ from reference import reference_tool
 from mxnet_im2rec import RecordFile
 from mxnet_im2rec.cli import legacy
 from mxnet_im2rec.cli.legacy import command, entries, packing
+from mxnet_im2rec.cli.legacy.work import Work
 
 
 @pytest.fixture(scope="module")
@@ -461,9 +462,9 @@ def test_a_label_that_loses_digits_is_reported_once(tmp_path, capsys):
 # As a program
 
 
-def start(argv, **environment):
+def start(argv, how=("-m", "mxnet_im2rec.cli.legacy"), **environment):
     return subprocess.Popen(
-        [sys.executable, "-m", "mxnet_im2rec.cli.legacy", *map(str, argv)],
+        [sys.executable, *how, *map(str, argv)],
         env={**os.environ, "PYTHONPATH": str(REPO), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -526,9 +527,37 @@ def test_output_that_cannot_be_printed_is_one_line(tmp_path, monkeypatch, argv):
     assert done.stderr == "im2rec.py: error: cannot print: No space left on device\n"
 
 
+@pytest.mark.parametrize("options", [["--num-thread", "1"], ["--num-thread", "2"], ["--num-thread", "2", "--pass-through"]])
+def test_a_pipe_in_the_list_is_a_failure_at_once(tmp_path, capfd, options):
+    prepare(tmp_path, [PHOTOS[0], "pipe.jpg", PHOTOS[1]])
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with limited(30):
+        assert legacy.main([*options, str(tmp_path / "d"), str(tmp_path)]) == 1
+    said = f"d.lst:2: error: 'pipe.jpg': read: no file of an image: '{tmp_path / 'pipe.jpg'}' is a pipe, a device or a folder\n"
+    assert said in capfd.readouterr().err
+    assert indices(tmp_path / "d.rec") == [0, 2]
+
+
+WAITING = """
+import os, stat, sys
+from mxnet_im2rec.cli.legacy import main, work
+original = work.Work.__call__
+
+def wait_at_a_pipe(self, entry):
+    path = os.path.join(self._root, entry.path)
+    if stat.S_ISFIFO(os.stat(path).st_mode):
+        with open(path, "rb") as stream:
+            stream.read()
+    return original(self, entry)
+
+work.Work.__call__ = wait_at_a_pipe
+"""  # a worker that hangs, from which it can be freed
+THAT_WAITS = ("-c", WAITING + "sys.exit(main(sys.argv[1:]))\n")
+
+
 @pytest.fixture
 def stuck(tmp_path):
-    """A list of photos and, among them, a pipe that is no image and gives nothing until someone writes to it."""
+    """A list of photos and, among them, a pipe at which THAT_WAITS waits until someone writes to it."""
     prepare(tmp_path, [*PHOTOS, "pipe.jpg", *PHOTOS])
     os.mkfifo(tmp_path / "pipe.jpg")
     (tmp_path / "d.rec").write_text("old")
@@ -561,7 +590,7 @@ def reader_of_the_pipe(process, folder, other_than=None):
 
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_ctrl_c_stops_at_once_and_leaves_nothing(stuck, threads):
-    process = start(["--num-thread", threads, stuck / "d", stuck])
+    process = start(["--num-thread", threads, stuck / "d", stuck], THAT_WAITS)
     end = wait_for(lambda: open_other_end(stuck))
     wait_for(lambda: reader_of_the_pipe(process, stuck))
     os.killpg(process.pid, signal.SIGINT)
@@ -576,7 +605,7 @@ def test_ctrl_c_stops_at_once_and_leaves_nothing(stuck, threads):
 @pytest.mark.parametrize("threads", ["1", "2"])
 @pytest.mark.parametrize(("signum", "expected"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_to_the_program_alone_clears_up_too(stuck, signum, expected, threads):
-    process = start(["--num-thread", threads, stuck / "d", stuck])
+    process = start(["--num-thread", threads, stuck / "d", stuck], THAT_WAITS)
     end = wait_for(lambda: open_other_end(stuck))
     wait_for(lambda: reader_of_the_pipe(process, stuck))
     workers = psutil.Process(process.pid).children(recursive=True)
@@ -635,7 +664,7 @@ def test_a_signal_that_is_swallowed_or_becomes_another_error_is_still_one(root, 
 
 
 def test_the_image_of_a_killed_worker_is_tried_again(stuck):
-    process = start(["--num-thread", "2", stuck / "d", stuck])
+    process = start(["--num-thread", "2", stuck / "d", stuck], THAT_WAITS)
     end = wait_for(lambda: open_other_end(stuck))
     reader = wait_for(lambda: reader_of_the_pipe(process, stuck))
     shutil.copy(SKIMAGE / "rocket.jpg", stuck / "photo.jpg")
@@ -649,7 +678,7 @@ def test_the_image_of_a_killed_worker_is_tried_again(stuck):
 
 
 def test_an_image_that_kills_two_workers_is_left_out(stuck):
-    process = start(["--num-thread", "2", stuck / "d", stuck])
+    process = start(["--num-thread", "2", stuck / "d", stuck], THAT_WAITS)
     end = wait_for(lambda: open_other_end(stuck))
     first = wait_for(lambda: reader_of_the_pipe(process, stuck))
     os.kill(first, signal.SIGKILL)
@@ -665,6 +694,8 @@ def test_an_image_that_kills_two_workers_is_left_out(stuck):
 
 def test_an_image_without_progress_is_left_out(stuck, monkeypatch, capfd):
     monkeypatch.setattr(packing, "_TIMEOUT", 1.0)
+    monkeypatch.setattr(Work, "__call__", Work.__call__)  # to be put back
+    exec(WAITING, {})
     assert legacy.main(["--num-thread", "2", str(stuck / "d"), str(stuck)]) == 1
     assert ":6: error: 'pipe.jpg': worker: there was no progress on it" in capfd.readouterr().err
     assert indices(stuck / "d.rec") == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10]

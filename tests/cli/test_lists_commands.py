@@ -82,8 +82,15 @@ def test_list_replaces_only_on_demand(tree):
     assert result.stderr == f"Error: {str(tree.parent / 'x.lst')!r} is there already; {advice}\n"
     assert (tree.parent / "x.lst").read_text() == "mine"
     assert not (tree.parent / "x_classes.txt").exists()
-    call("list", tree, tree.parent / "x", "--overwrite")
+    assert call("list", tree, tree.parent / "x", "--overwrite").stderr == f"note: replaced {tree.parent / 'x.lst'}\n"
     assert len(lines_of(tree.parent / "x.lst")) == 5
+    said = call("list", tree, tree.parent / "x.lst", "--overwrite").stderr
+    assert said == f"note: replaced {tree.parent / 'x.lst'}, {tree.parent / 'x_classes.txt'}\n"
+    assert call("list", tree, tree.parent / "x", "--chunks", "5", "--labels", tree.parent / "x_classes.txt").stderr == ""
+    said = call("list", tree, tree.parent / "x", "--chunks", "5", "--overwrite").stderr
+    names = ", ".join(str(tree.parent / f"x_{chunk}.lst") for chunk in range(3))
+    assert said == f"note: replaced {names} and 3 more\n"
+    assert call("list", tree, tree.parent / "x", "--overwrite", "-q").stderr == ""
 
 
 def test_list_exits_1_for_an_image_that_no_list_can_carry(tree):

@@ -209,8 +209,8 @@ CASES = {  # what Python calls, what one types, and what each of them says, with
     "other settings than before": (
         f"im2rec('late.lst', 'late', batch_size=2, resume=True, max_pixels=9999, {IN})",
         f"pack late.lst late --batch-size 2 --resume --max-pixels 9999 {AT}",
-        "max_pixels was |without resume",
-        "--max-pixels was |without --resume",
+        "max_pixels was |begin again, with resume=False",
+        "--max-pixels was |begin again, with --overwrite in the place of --resume",
     ),
     "transforms that cannot travel": (
         "im2rec('good.lst', 'x', load_transforms('locked.py:lock'), mp_context='spawn', num_workers=1, root='images')",

@@ -19,6 +19,8 @@ from mxnet_im2rec.cli.transforms_options import TransformOptions
 stock = mxnet_compat.import_mxnet().gluon.data.vision.transforms
 
 TRANSFORMS = """
+import os
+
 import neighbour
 from mxnet.gluon.data.vision import transforms
 from mxnet.gluon import Block
@@ -47,6 +49,14 @@ def failing():
     return 1 / 0
 
 number = 3
+
+calls = []
+
+def stopping(image):
+    calls.append(image)
+    if len(calls) == 4 and os.path.exists("stop"):
+        raise KeyboardInterrupt
+    return image
 """
 
 
@@ -184,7 +194,7 @@ def test_transforms_of_the_user_reach_spawned_workers(folder, named):
     if here != folder:
         (folder / "json.py").write_text("raise ImportError('hidden')\n")
     args = ["--transforms", named, "--start-method", "spawn", "--workers", 1, "--json"]
-    out, err = shell("pack", folder / "photos.lst", folder / "out", *args, folder=here)
+    out, err = shell("pack", folder / "photos.lst", folder / "out", *args, folder=here, is_warm=True)
     assert json.loads(out)["reports"][0]["num_records"] == 4
     assert err.count("this is not the result") == (4 if named.endswith("Smaller") else 0)
     assert set(sizes("out.rec")) == {(48, 48)}
@@ -193,7 +203,7 @@ def test_transforms_of_the_user_reach_spawned_workers(folder, named):
 def test_spawned_workers_of_the_console_script(folder):
     code = "import sys\n\nfrom mxnet_im2rec.cli.main import main\n\nif __name__ == '__main__':\n    sys.exit(main())\n"
     args = ["pack", "photos.lst", "out", "--start-method", "spawn", "--workers", "1"]
-    returncode, out, err = run_script(f"import sys\n\nsys.argv[1:] = {args!r}\n" + code, folder)
+    returncode, out, err = run_script(f"import sys\n\nsys.argv[1:] = {args!r}\n" + code, folder, is_warm=True)
     assert returncode == 0, err
     assert out.startswith("4 records")
 
@@ -201,7 +211,7 @@ def test_spawned_workers_of_the_console_script(folder):
 @pytest.mark.parametrize(
     ("named", "said"),
     [
-        ("mine.py:failing", "line 27: ZeroDivisionError"),
+        ("mine.py:failing", "line 29: ZeroDivisionError"),
         ("mine.py:number", "int"),
         ("mine.py:nope", "ready, make"),
         ("nosuch.py:make", "nosuch.py"),
@@ -386,7 +396,9 @@ def test_a_warning_is_one_plain_line(folder, photos):
 
 def test_a_worker_that_dies_exits_1(folder):
     (folder / "dies.py").write_text("import os\n\ndef die(image):\n    os._exit(7)\n")
-    out, err = shell("pack", "photos.lst", "out", "--transforms", "dies.py:die", "--workers", 1, folder=folder, code=1)
+    out, err = shell(
+        "pack", "photos.lst", "out", "--transforms", "dies.py:die", "--workers", 1, folder=folder, code=1, is_warm=True
+    )
     assert "camera.png" in err
     assert "Traceback" not in err
     assert out == ""
@@ -426,7 +438,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(folder):
     (folder / "slow.py").write_text(SLOW)
     args = ["photos.lst", "out", "--transforms", "slow.py:slow", "--workers", "0", "--batch-size", "2"]
     call("pack", "photos.lst", "whole", *args[2:])
-    process = start("pack", *args, folder=folder)
+    process = start("pack", *args, folder=folder, is_warm=True)
     journal = folder / "out.rec.journal.partial"
     wait_for(lambda: journal.exists() and journal.read_bytes().count(b'"checkpoint"') > 1)
     process.send_signal(signal.SIGINT)
@@ -514,9 +526,44 @@ def test_a_job_that_is_started_twice_has_nothing_to_do(folder):
     assert (found["ok"], found["reports"][0]["num_resumed"]) == (True, 4)
     assert (folder / "out.rec").stat().st_ino == before
     said = call(*args, "--quality", "50", code=1).stderr
-    assert "made again" in said and "To replace it, pack without --resume" in said
+    assert "made again" in said and "To replace it, pack with --overwrite in the place of --resume" in said
     assert "leave one of them out" in call(*args, "--overwrite", code=2).stderr
     call("pack", "bad.lst", "some", "--workers", "0", "--error-limit", "none", "-q", code=1)
     for _ in range(2):
         again = call("pack", "bad.lst", "some", "--workers", "0", "--error-limit", "none", "--resume", code=1)
         assert "nothing to do" in again.stderr and "2 entries failed" in again.stdout
+
+
+def test_what_an_interrupted_pack_with_overwrite_says_is_true(folder):
+    call("pack", "photos.lst", "out", "--workers", "0", "--quality", "50", "--transforms", "mine.py:smaller")
+    args = ["pack", "photos.lst", "out", "--workers", "0", "--batch-size", "2", "--transforms", "mine.py:stopping"]
+    (folder / "stop").touch()
+    said = call(*args, "--overwrite", code=130).stderr
+    (folder / "stop").unlink()
+    assert f"3 records are kept beside '{folder / 'out.rec'}'; --resume in the place of --overwrite goes on from there" in said
+    assert "leave one of them out" in call(*args, "--overwrite", "--resume", code=2).stderr
+    result = call(*args, "--resume")
+    assert result.stderr == f"note: replaced {folder / 'out.rec'}\n"
+    assert "3 of them were there from an earlier run" in result.stdout
+    assert sizes("out.rec") == [(512, 512), (427, 640), (300, 451), (400, 600)]
+
+
+def test_what_an_interrupted_pack_says_is_true(folder):
+    args = ["pack", "photos.lst", "out", "--workers", "0", "--batch-size", "2", "--transforms", "mine.py:stopping"]
+    (folder / "stop").touch()
+    assert "; --resume goes on from there" in call(*args, code=130).stderr
+    (folder / "stop").unlink()
+    said = call(*args, "--quality", "7", "--resume", code=1).stderr
+    assert "begin again, with --overwrite in the place of --resume" in said
+    assert call(*args, "--quality", "7", "--overwrite").stdout.startswith("4 records, ")
+    args = ["pack", "photos.lst", "some", "--workers", "0", "--batch-size", "2", "--transforms", "mine.py:stopping"]
+    (folder / "neighbour.py").write_text("SIZE = 49\n")
+
+
+def test_an_interrupted_run_is_given_up_by_merge_only_on_demand(folder):
+    call("pack", "photos.lst", "one", "-q", "--pass-through")
+    (folder / "stop").touch()
+    call("pack", "photos.lst", "out", "--workers", "0", "--batch-size", "2", "--transforms", "mine.py:stopping", code=130)
+    said = call("merge", "one.rec", "out", code=1).stderr
+    assert "go on with it by im2rec pack LIST... OUTPUT with --resume, or give --overwrite to give it up" in said
+    assert call("merge", "one.rec", "out", "--overwrite").stdout.startswith("4 records, ")

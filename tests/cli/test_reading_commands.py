@@ -148,6 +148,28 @@ def test_view_called_wrongly(packed, tmp_path, monkeypatch, args, said):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_view_replaces_a_picture_only_on_demand_and_says_so(packed, tmp_path):
+    sheet = tmp_path / "sheet.png"
+    sheet.write_bytes(b"mine")
+    said = call("view", packed, sheet, code=2).stderr
+    assert said == f"Error: {str(sheet)!r} is there already; give another name, or --overwrite to replace it\n"
+    assert sheet.read_bytes() == b"mine"
+    assert call("view", packed, sheet, "--overwrite").stderr == f"note: replaced {sheet}\n"
+    assert cv2.imread(str(sheet)) is not None
+    assert call("view", packed, tmp_path / "other.png", "--overwrite").stderr == ""
+
+
+def test_info_replaces_a_picture_only_on_demand_and_says_so(packed, tmp_path):
+    pytest.importorskip("matplotlib")
+    plot = tmp_path / "plot.png"
+    plot.write_bytes(b"mine")
+    said = call("info", packed, "--plot", plot, code=2).stderr
+    assert said == f"Error: {str(plot)!r} is there already; give another name, or --overwrite to replace it\n"
+    assert plot.read_bytes() == b"mine"
+    assert call("info", packed, "--plot", plot, "--overwrite").stderr == f"note: replaced {plot}\n"
+    assert cv2.imread(str(plot)) is not None
+
+
 def test_extract_and_pack_again_give_the_same(packed, tmp_path):
     found = json.loads(call("extract", packed, tmp_path / "out", "--json").stdout)
     assert found["num_images"] == 20
@@ -166,7 +188,9 @@ def test_index_is_made_again(mine):
     mine.with_suffix(".idx").unlink()
     assert call("index", mine).stdout.strip() == str(mine.with_suffix(".idx"))
     assert mine.with_suffix(".idx").read_bytes() == expected
-    call("index", mine, mine.with_name("other.idx"))
+    assert call("index", mine).stderr == f"note: replaced {mine.with_suffix('.idx')}\n"
+    assert call("index", mine, mine.with_name("other.idx")).stderr == ""
+    assert call("index", mine, mine.with_name("other.idx")).stderr == f"note: replaced {mine.with_name('other.idx')}\n"
     assert mine.with_name("other.idx").read_bytes() == expected
     assert "itself" in call("index", mine, mine, code=2).stderr
 

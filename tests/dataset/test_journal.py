@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 from mxnet_im2rec import OutputError, ResumeError, im2rec
+from mxnet_im2rec.dataset.writer import RecordWriter
 from mxnet_im2rec.images.codec import one_thread
+from mxnet_im2rec.recordio.paths import DatasetPaths
 
 NUMBER = 24
 BAD = (2, 7, 11)  # which fail at first; the second of them is mended before the run is killed once more
@@ -147,6 +149,7 @@ def assert_right_or_refused(interrupted, journal):
     return False
 
 
+@pytest.mark.whole
 def test_one_field_at_a_time(interrupted, monkeypatch):
     """With right checksums. Where the journal is refused the way out that the message names works."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # thousands of runs
@@ -192,7 +195,7 @@ def test_another_version_is_refused_and_named(interrupted):
     lines = lines_of(left[JOURNAL])
     lines[0]["journal"] = 1
     restore(folder, {**left, JOURNAL: signed(lines)})
-    with pytest.raises(ResumeError, match=r"another version.* again, without resume"):
+    with pytest.raises(ResumeError, match=r"another version.* again, with resume=False"):
         pack(folder, resume=True)
     assert files_of(folder) == {**left, JOURNAL: signed(lines)}
 
@@ -219,3 +222,12 @@ def test_a_damaged_image_that_the_list_has_not_is_refused(interrupted, row):
     checkpoint["damaged"] = [[1, 2, 2, "1.png", "odd"]]
     restore(folder, {**left, JOURNAL: signed(lines)})
     assert [image.path for image in pack(folder, resume=True).damaged] == ["1.png"]
+
+
+def test_a_run_that_is_refused_leaves_the_lock_of_the_other_one(tmp_path):
+    """Twice, in the process that holds it."""
+    paths = DatasetPaths.of_rec(tmp_path / "out.rec")
+    with RecordWriter(paths):
+        for _ in range(2):
+            with pytest.raises(OutputError, match="this process is writing"), RecordWriter(paths):
+                pass

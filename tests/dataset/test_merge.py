@@ -19,6 +19,7 @@ from mxnet_im2rec import (
     build_index,
     concatenate,
     im2rec,
+    salvage,
 )
 from mxnet_im2rec.dataset.failures import read_failures, write_failures
 from mxnet_im2rec.dataset.writer import RecordWriter
@@ -419,3 +420,46 @@ def test_the_table_of_an_input_that_is_replaced_loses_what_is_there_now(tmp_path
     rest = im2rec(tmp_path / "a.lst", tmp_path / "rest", only=tmp_path / "most.failures.tsv", error_limit=None, num_workers=0)
     concatenate([tmp_path / "most.rec", rest.rec_path], tmp_path / "most", overwrite=True)
     assert [failure.path for failure in read_failures(tmp_path / "most.failures.tsv")] == ["never.png"]
+
+
+# Partial files beside the output
+
+
+def join(parts):
+    return concatenate([parts / "a.rec", parts / "b.rec"], parts / "out")
+
+
+def save(parts):
+    return salvage(parts / "a.rec", parts / "out")
+
+
+def pack_again(parts):
+    return im2rec(parts / "a.lst", parts / "out", pass_through=True, root=parts)
+
+
+@pytest.mark.parametrize("name", ["out.rec.partial", "out.idx.partial", "out.idx.7.partial", "out.failures.tsv.partial"])
+@pytest.mark.parametrize("write", [join, save, pack_again])
+def test_a_file_of_the_user_with_the_name_of_a_partial_one_stays(parts, name, write):
+    (parts / name).write_bytes(b"the user's")
+    before = {path.name: path.read_bytes() for path in parts.iterdir()}
+    for _ in range(2):
+        with pytest.raises(OutputError, match=rf"{name}' is there already, and no run has left it.*give another output_path"):
+            write(parts)
+        assert {path.name: path.read_bytes() for path in parts.iterdir()} == before
+
+
+@pytest.mark.parametrize("write", [join, save])
+def test_an_interrupted_run_is_given_up_only_on_demand(parts, write):
+    with pytest.raises(KeyboardInterrupt), RecordWriter(DatasetPaths.of_rec(parts / "out.rec")) as writer:
+        writer.write(7, pack_header(7, [1.0]))
+        writer.checkpoint(1, "0", [])
+        raise KeyboardInterrupt
+    before = {path.name: path.read_bytes() for path in parts.iterdir()}
+    with pytest.raises(OutputError, match="has left 1 record of .*resume=True, or give overwrite=True to give it up"):
+        write(parts)
+    assert {path.name: path.read_bytes() for path in parts.iterdir()} == before
+    if write is join:
+        concatenate([parts / "a.rec"], parts / "out", overwrite=True)
+    else:
+        salvage(parts / "a.rec", parts / "out", overwrite=True)
+    assert content(parts, "out") == content(parts, "a") and not list(parts.glob("*.partial"))

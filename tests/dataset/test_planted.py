@@ -4,11 +4,9 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
-from helpers import REPO
+from helpers import run_script
 from photos import PHOTOS, write_list
 
 from mxnet_im2rec import Im2RecError, OutputError, im2rec
@@ -20,7 +18,6 @@ ENDS = ("whole", "fails", "interrupted")
 # that is opened, renamed or there at any moment.
 WATCHED = """
 import json, os, sys
-sys.path.insert(0, {repo!r})
 from mxnet_im2rec import Im2RecError, im2rec
 folders, ends, pass_through = {folders!r}, {ends!r}, {pass_through!r}
 names, is_watching = set(), False
@@ -74,10 +71,10 @@ def fill(folder, photos):
 
 def run(folders, ends, pass_through):
     """Runs that come to such an end, in a child process; gives the names that they have used."""
-    code = WATCHED.format(repo=str(REPO), folders=[str(each) for each in folders], ends=ends, pass_through=pass_through)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
-    assert done.returncode == 0, done.stderr
-    return set(json.loads(done.stdout))
+    code = WATCHED.format(folders=[str(each) for each in folders], ends=ends, pass_through=pass_through)
+    returncode, out, err = run_script(code, folders[0].parent, is_warm=True)
+    assert returncode == 0, err
+    return set(json.loads(out))
 
 
 def plant(path, kind, target):
@@ -96,6 +93,7 @@ KINDS = ["symbolic link", "dangling link", "hard link", "pipe"]
 
 @pytest.mark.parametrize("pass_through", [False, True])
 @pytest.mark.parametrize("ends", ENDS)
+@pytest.mark.whole
 def test_no_name_of_a_run_leads_anywhere(photos, folder, tmp_path_factory, ends, pass_through):
     given = {path.name for path in folder.iterdir()}
     names = sorted(run([folder], ends, pass_through) - given - {"late.png", "none.png"})
@@ -110,14 +108,16 @@ def test_no_name_of_a_run_leads_anywhere(photos, folder, tmp_path_factory, ends,
             place = fill(tmp_path_factory.mktemp("planted"), photos)
             for name in planted:
                 plant(place / name, kind, precious)
+            if planted is not names:  # without a journal of an earlier run this one would be refused
+                (place / "out.rec.journal.partial").touch()
             places[place] = precious
-    run(places, ends, pass_through)
+    run(list(places), ends, pass_through)
     for precious in places.values():
         assert precious.read_bytes() == PRECIOUS
         assert [path.name for path in precious.parent.iterdir()] == ["precious"]
 
 
-@pytest.mark.parametrize("kind", ["symbolic link", "dangling link", "hard link", "pipe"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("resume", [False, True])
 def test_a_journal_that_is_no_file_of_ours_is_refused_by_name(folder, kind, resume):
     precious = folder / "precious"

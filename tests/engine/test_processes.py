@@ -17,6 +17,7 @@ from helpers import children_left, limited, wait_for
 from works import NeverReady, Work, run
 
 from mxnet_im2rec import WorkerDiedError
+from mxnet_im2rec.engine.messages import MessageReader
 from mxnet_im2rec.engine.processes import ProcessPool
 
 
@@ -49,8 +50,20 @@ def collect_all(pool, count):
     return results
 
 
+def test_an_error_of_reading_is_no_death_of_a_worker(monkeypatch):
+    """Or a fresh worker would be started again and again, for an error that is not the worker's."""
+
+    def fail(self):
+        raise OSError(errno.EBADF, "no such descriptor")
+
+    with pytest.raises(OSError, match="no such descriptor"), open_pool(1) as pool:
+        monkeypatch.setattr(MessageReader, "take", fail)
+        pool.submit(0, [1])
+        collect_all(pool, 1)
+
+
 def test_a_worker_that_is_stopped_while_it_sends_is_ended_and_its_items_are_tried_again():
-    with open_pool(1, timeout=3.0) as pool:
+    with open_pool(1, timeout=1.5) as pool:
         (worker,) = pool._workers
         pool.submit(0, [1, (20 << 20,), 2])
 
@@ -64,7 +77,7 @@ def test_a_worker_that_is_stopped_while_it_sends_is_ended_and_its_items_are_trie
 
 
 def test_a_worker_that_is_stopped_does_not_block_what_is_sent_to_it():
-    with open_pool(1, timeout=3.0) as pool:
+    with open_pool(1, timeout=1.5) as pool:
         (worker,) = pool._workers
         wait_for(lambda: worker.is_ready)
         os.kill(worker.process.pid, signal.SIGSTOP)

@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from commands import shell
 from helpers import REPO, dataset_bytes, run_script
 from photos import SKIMAGE, write_list
 from PIL import Image
@@ -285,7 +286,7 @@ def talk(image):
 for workers in (0, 2):
     im2rec({str(mixed / "images.lst")!r}, {str(tmp_path / "out")!r}, talk, num_workers=workers, progress=False)
 """
-    exit_code, _, err = run_script(code, tmp_path)
+    exit_code, _, err = run_script(code, tmp_path, is_warm=True)
     assert exit_code == 0, err
     assert (err.count("from C"), err.count("from Python")) == (26, 26)  # lines of two workers may mix
     assert err.count(WORDS) == err.count("damaged inside, and stored all the same") == 2 * len(BAD)
@@ -444,28 +445,20 @@ def test_verify_and_view_are_silent_and_name_it(mixed, tmp_path, capfd, caplog):
     assert capfd.readouterr().err == ""
 
 
-def run_command(folder, *args, code=0):
-    command = [sys.executable, "-m", "mxnet_im2rec", *args]
-    environment = {**os.environ, "PYTHONPATH": str(REPO)}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == code, done.stderr
-    return done
-
-
 def test_the_commands(mixed, tmp_path):
-    done = run_command(mixed, "pack", "images.lst", str(tmp_path / "out"), "--json")
-    assert [(each["line"], each["path"]) for each in json.loads(done.stdout)["reports"][0]["damaged"]] == [
+    out, err = shell("pack", "images.lst", tmp_path / "out", "--json", folder=mixed, is_warm=True)
+    assert [(each["line"], each["path"]) for each in json.loads(out)["reports"][0]["damaged"]] == [
         (n + 1, f"{n}.jpg") for n in BAD
     ]
-    said = [line for line in done.stderr.splitlines() if ": warning: " in line or "Corrupt" in line]
+    said = [line for line in err.splitlines() if ": warning: " in line or "Corrupt" in line]
     assert [line.partition(" Corrupt")[0] for line in said] == [
         f"images.lst:{n + 1}: warning: '{n}.jpg': damaged inside, and stored all the same:" for n in BAD
     ]
-    done = run_command(mixed, "pack", "images.lst", str(tmp_path / "out"), "--strict", "--overwrite", code=1)
-    assert "images.lst:4: error: '3.jpg': decode: the image is damaged inside" in done.stderr
-    done = run_command(mixed, "check", "images.lst", "--decode")
-    assert done.stdout.startswith("images.lst:4: warning: '3.jpg': it is damaged inside")
-    assert "Corrupt" not in done.stderr and "libpng" not in done.stderr
+    out, err = shell("pack", "images.lst", tmp_path / "out", "--strict", "--overwrite", folder=mixed, code=1, is_warm=True)
+    assert "images.lst:4: error: '3.jpg': decode: the image is damaged inside" in err
+    out, err = shell("check", "images.lst", "--decode", folder=mixed, is_warm=True)
+    assert out.startswith("images.lst:4: warning: '3.jpg': it is damaged inside")
+    assert "Corrupt" not in err and "libpng" not in err
 
 
 def test_im2rec_py_names_it_too(mixed, tmp_path):

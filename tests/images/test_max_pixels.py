@@ -136,7 +136,10 @@ def test_what_has_no_size_says_what_it_is_and_what_decodes_it():
     )
     with pytest.raises(ImageError, match=said):
         check_size(BIG["OpenEXR"], 10)
-    with pytest.raises(ImageError, match=r"^no known image format \(it starts with 6e 6f 20 69"):
+    with pytest.raises(
+        ImageError,
+        match="^it is no image: no known .*starts with 6e 6f .*if it is one all the same, max_pixels=None",
+    ):
         check_size(BIG["nothing that is known"], 10)
     with pytest.raises(ImageError, match="^the JPEG is truncated"):
         check_size(b"\xff\xd8\xff\xe0\0\x10JFIF", 10)
@@ -328,6 +331,7 @@ def test_contact_sheet_has_a_limit(hostile):
             contact_sheet(hostile / "stored.rec", max_pixels=wrong)
 
 
+@pytest.mark.whole
 def test_verify_has_a_limit_and_does_not_let_mxnet_decode_it(hostile):
     report = verify(hostile / "stored.rec", hostile / "images.lst", hostile, num_workers=0, progress=False)
     assert {(problem.layer, problem.index) for problem in report.problems} == {("reader", 1)}, str(report)
@@ -337,6 +341,7 @@ def test_verify_has_a_limit_and_does_not_let_mxnet_decode_it(hostile):
         verify(hostile / "stored.rec", max_pixels=0)
 
 
+@pytest.mark.whole
 def test_what_a_transform_makes_larger_is_verified_all_the_same(tmp_path):
     from mxnet.gluon.data.vision import transforms
 

@@ -175,8 +175,8 @@ def test_what_is_found_in_the_zoo(zoo):
     found = {finding.path: finding for finding in report.findings if finding.severity == "error" and finding.path}
     expected = {
         "empty.jpg": ("empty", "the file is empty"),
-        "text.jpg": ("format", "no known image format"),
-        "page.jpg": ("format", "XML or HTML data"),
+        "text.jpg": ("format", "it is no image: no known image format (it starts with "),
+        "page.jpg": ("format", "it is no image: XML or HTML data"),
         "heif.jpg": ("format", "HEIF data"),
         "cut.jpg": ("damaged", "the JPEG is truncated"),
         "cut large.png": ("damaged", "the PNG is truncated"),

@@ -567,6 +567,21 @@ def test_what_is_there_is_replaced_only_on_demand(tmp_path, there):
     assert (tmp_path / there).read_text() != "mine"
 
 
+@pytest.mark.parametrize("there", OUTPUTS)
+def test_what_comes_meanwhile_is_not_replaced_either(tmp_path, there):
+    root = plant_classes(tmp_path / "photos", {"a": 8})
+    options = {"chunks": 2, "train_ratio": 0.5, "test_ratio": 0.5}
+
+    def come(done):
+        (tmp_path / there).write_text("mine")
+
+    with pytest.raises(FileExistsError, match="is there already; give another name, or overwrite=True"):
+        make_list(root, tmp_path / "out", progress=come, **options)
+    assert [path.name for path in tmp_path.glob("out*")] == [there] and (tmp_path / there).read_text() == "mine"
+    make_list(root, tmp_path / "out", progress=come, overwrite=True, **options)
+    assert sorted(path.name for path in tmp_path.glob("out*")) == OUTPUTS and (tmp_path / there).read_text() != "mine"
+
+
 def test_lists_of_another_division_are_in_no_one_s_way(tmp_path):
     root = plant_classes(tmp_path / "photos", {"a": 8})
     table = make_list(root, tmp_path / "out").classes_path

@@ -460,6 +460,7 @@ def test_random_bytes_are_never_anything_but_a_format_error(tmp_path_factory, da
             assert Path(error.path).name == "a.rec"
 
 
+@pytest.mark.whole
 def test_a_record_of_the_greatest_length(tmp_path):
     """2**29 - 1 bytes, header included; the file is sparse, so that it takes no room."""
     rec = tmp_path / "a.rec"

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records and datasets written by MXNet itself, for tests of what reads them."""
 
-import warnings
 from pathlib import Path
 
 import mxnet as mx
@@ -10,9 +9,7 @@ import mxnet as mx
 
 def pack_by_mxnet(index, labels, payload):
     """A record by mx.recordio.pack(); labels are a number or several."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"tostring\(\) is deprecated", DeprecationWarning)  # MXNet calls it for every record
-        return mx.recordio.pack(mx.recordio.IRHeader(0, labels, index, 0), payload)
+    return mx.recordio.pack(mx.recordio.IRHeader(0, labels, index, 0), payload)
 
 
 def write_by_mxnet(prefix, records):

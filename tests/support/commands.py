@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 from click.testing import CliRunner
+from warm import WarmProcess
 
 import mxnet_im2rec
 from mxnet_im2rec.cli.main import cli
@@ -35,12 +36,15 @@ def call(*args, code=0):
     return result
 
 
-def start(*args, folder, env=None, **options):
-    """Start the command as a process of its own, in a session of its own; `env` adds to the environment."""
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "universal_newlines": True, **options}
-    command = [sys.executable, "-m", "mxnet_im2rec", *map(str, args)]
-    environment = {**ENVIRONMENT, **(env or {})}
-    return subprocess.Popen(command, cwd=str(folder), env=environment, start_new_session=True, **options)
+def start(*args, folder, env=None, is_warm=False, **options):
+    """Start the command as a process of its own, in a session of its own; `env` adds to the environment.
+
+    A warm one finds MXNet loaded; see warm.py.
+    """
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True, **options}
+    command = ["-m", "mxnet_im2rec", *map(str, args)]
+    options = {"cwd": str(folder), "env": {**ENVIRONMENT, **(env or {})}, **options}
+    return WarmProcess(command, **options) if is_warm else subprocess.Popen([sys.executable, *command], **options)
 
 
 def shell(*args, folder, code=0, **options):

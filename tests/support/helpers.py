@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+from warm import WarmProcess, family
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -37,26 +38,28 @@ def dataset_bytes(report):
     return Path(report.rec_path).read_bytes(), Path(report.idx_path).read_bytes()
 
 
-def start_script(code, folder, **options):
-    """Run Python code as a plain script in a folder, in a session of its own, without waiting for it."""
+def start_script(code, folder, is_warm=False, **options):
+    """Run Python code as a plain script in a folder, in a session of its own, without waiting for it.
+
+    A warm one finds MXNet loaded; see warm.py.
+    """
     script = Path(folder) / "script_under_test.py"
     script.write_text(code, encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(REPO)}
-    return subprocess.Popen(
-        [sys.executable, str(script)],
-        cwd=str(folder),
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
+    options = {
+        "cwd": str(folder),
+        "env": {**os.environ, "PYTHONPATH": str(REPO)},
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "text": True,
+        "start_new_session": True,
         **options,
-    )
+    }
+    return WarmProcess([script], **options) if is_warm else subprocess.Popen([sys.executable, str(script)], **options)
 
 
-def run_script(code, folder, timeout=120):
+def run_script(code, folder, timeout=120, is_warm=False):
     """Run Python code as a plain script to its end; gives (exit code, stdout, stderr)."""
-    process = start_script(code, folder)
+    process = start_script(code, folder, is_warm)
     try:
         out, err = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
@@ -66,9 +69,11 @@ def run_script(code, folder, timeout=120):
 
 
 def children_left():
-    """The child processes of this one, less the helpers that Python itself keeps for 'spawn' and 'forkserver'."""
+    """The child processes of this one, less the helpers that Python itself keeps for 'spawn' and 'forkserver', and warm.py's."""
     helpers = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
     children = psutil.Process().children(recursive=True)
+    warm = family()
+    children = [child for child in children if child.pid not in warm]
     return [child for child in children if not any(helper in " ".join(child.cmdline()) for helper in helpers)]
 
 

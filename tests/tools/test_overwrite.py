@@ -8,7 +8,7 @@ import shutil
 import pytest
 from photos import PHOTOS, write_list
 
-from mxnet_im2rec import extract, im2rec, salvage
+from mxnet_im2rec import contact_sheet, extract, im2rec, salvage
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +75,15 @@ def test_extract_that_fails_leaves_the_earlier_extraction(folder):
         extract(folder / "a.rec", folder / "images", overwrite=True)
     assert {path.name: path.read_bytes() for path in (folder / "images").iterdir()} == before
     assert not list(folder.glob("*.previous"))
+
+
+def test_contact_sheet_replaces_a_picture_unless_it_is_not_to(folder):
+    contact_sheet(folder / "a.rec", path=folder / "sheet.png")
+    before = (folder / "sheet.png").read_bytes()
+    with pytest.raises(FileExistsError, match=r"sheet\.png' is there already; give another name, or overwrite=True"):
+        contact_sheet(folder / "a.rec", 1, 1, path=folder / "sheet.png", overwrite=False)
+    assert (folder / "sheet.png").read_bytes() == before
+    contact_sheet(folder / "a.rec", 1, 1, path=folder / "sheet.png")
+    assert (folder / "sheet.png").read_bytes() != before
+    contact_sheet(folder / "a.rec", path=folder / "other.png", overwrite=False)
+    assert (folder / "other.png").read_bytes() == before

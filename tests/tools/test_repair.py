@@ -114,6 +114,7 @@ def saved(data, folder):
         return report, [(record.index, bytes(record.content)) for record in records]
 
 
+@pytest.mark.whole
 def test_salvage_after_truncation_at_every_byte(small, tmp_path):
     data, offsets = small
     for size in range(len(data)):
@@ -128,6 +129,7 @@ def test_salvage_after_truncation_at_every_byte(small, tmp_path):
         assert not report.lost or (report.lost[0].start, report.lost[0].end) == (offsets[whole], size)
 
 
+@pytest.mark.whole
 def test_salvage_loses_nothing_but_what_a_changed_byte_has_touched(small, tmp_path):
     data, offsets = small
     everything = {(index, payload_of(index)) for index in range(6)}
@@ -175,7 +177,7 @@ def test_extract_names_duplicates_apart_and_tells_of_records_without_an_image(tm
     write_by_mxnet(tmp_path / "a", [(0, [3.0, 4.0], b""), (5, 1.0, image), (5, 1.0, image)])
     report = extract(tmp_path / "a.rec", tmp_path / "files")
     assert sorted(path.name for path in (tmp_path / "files").iterdir()) == ["5.jpg", "5_2.jpg", "images.lst"]
-    assert report.skipped == ((0, 0),) and str(report).endswith("; 1 record holds none")
+    assert report.skipped == ((0, 0),) and str(report).endswith("; 1 record without an image left out")
 
 
 def test_labels_that_are_near_have_folders_of_their_own(tmp_path, photos):

@@ -323,6 +323,7 @@ def test_the_picture(tmp_path, summary):
         assert 0.01 < (half != 255).mean() < 0.9
 
 
+@pytest.mark.filterwarnings("ignore:Glyph .* missing from font:UserWarning")  # of a name in Chinese characters
 def test_the_picture_of_a_real_file_in_another_format(photos, tmp_path):
     pytest.importorskip("matplotlib")
     report = im2rec(photos / "images.lst", tmp_path / "5$ and_6$ 写真", root=photos)

@@ -85,7 +85,7 @@ for name, make in MAKERS.items():
     for is_hybridized in (False, True) if isinstance(make(), mx.gluon.HybridBlock) else (False,):
         for channels in (1, 3):
             images = [np.random.RandomState(1).randint(0, 256, (*shape, channels)).astype(np.uint8) for shape in SHAPES]
-            for seed in range(3):
+            for seed in range(3 if "Random" in name or name == "Compose" else 1):
                 for run in runs(make, is_hybridized, seed):
                     for image in images:
                         try:
@@ -124,7 +124,7 @@ def probe(monkeypatch, folder, pattern):
 
 def test_no_plan_depends_on_foreign_memory_though_these_operators_do(monkeypatch, tmp_path):
     first, second = (probe(monkeypatch, tmp_path, pattern) for pattern in (7, 170))
-    assert first.keys() == second.keys() and len(first) > 2000
+    assert first.keys() == second.keys() and len(first) > 1000
     differing = [json.loads(case) for case in first if first[case] != second[case]]
     assert {(name, channels) for run, name, channels, *_ in differing if run == "plain"} == FOREIGN
     assert [case for case in differing if case[0] == "planned"] == []
@@ -206,6 +206,7 @@ def plain(transform, image, index):
     return (found if found.dtype == np.uint8 else np.rint(found * 255).astype(np.uint8).transpose(1, 2, 0))[:, :, ::-1]
 
 
+@pytest.mark.filterwarnings("ignore:All children of this Sequential layer:UserWarning")  # as they are meant to be here
 @pytest.mark.parametrize("holder", HOLDERS)
 @pytest.mark.parametrize("has_run", [False, True], ids=["fresh", "has run"])
 def test_a_flip_of_odd_sides_is_whole_wherever_it_stands(holder, has_run):
@@ -317,6 +318,7 @@ def test_a_failing_block_stays_hybridized():
     assert block._active is True
 
 
+@pytest.mark.filterwarnings("ignore:Cannot decide type for the following arguments:UserWarning:mxnet.gluon.block")
 def test_a_graph_without_its_block_is_an_error():
     flip = SymbolBlock(mx.sym.image.random_flip_left_right(mx.sym.var("data")), mx.sym.var("data"))
     with pytest.raises(TransformResultError, match="SymbolBlock runs _image_random_flip_left_right.*use the Block"):

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import struct
-import sys
 from contextlib import suppress
 
 import cv2
@@ -18,6 +17,7 @@ from helpers import start_script, wait_for
 from mxnet.gluon.data.vision import transforms
 from photos import PHOTOS, SKIMAGE
 from test_verify import only_problem, png, problems, small, write
+from warm import WarmReader
 
 from mxnet_im2rec import ListEntry, OutputError, VerifyError, im2rec, verify
 from mxnet_im2rec.dataset.writer import RecordWriter
@@ -162,18 +162,14 @@ def test_another_size_channel_or_source_is_found(without_reader, photos, tmp_pat
 # The reader itself
 
 
-def reader_with(monkeypatch, tmp_path, code):
-    """Have the reading process run this first, in the place where MXNet's iterator is known."""
-    folder = tmp_path / "first"
+def readers_with(folder, code):
+    """A folder that has every reading process which finds it on its path run this first."""
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(
         "import sys\n"
         "if 'mxnet_im2rec.verification.mxnet_reader_process' in open('/proc/self/cmdline').read().split('\\0'):\n"
-        "    import mxnet_im2rec, mxnet as mx\n"
-        "    Iter = mx.io.ImageRecordIter\n" + "".join(f"    {line}\n" for line in code.splitlines())
+        "    import mxnet_im2rec, mxnet as mx\n" + "".join(f"    {line}\n" for line in code.splitlines())
     )
-    monkeypatch.setattr(sys, "path", [*sys.path, str(folder)])
-    monkeypatch.setenv("PYTHONPATH", str(folder))
     return folder
 
 
@@ -185,7 +181,7 @@ LYING_READERS = {
     "fewer": ("batch.pad += 1", ["gives 2 of 3 records"]),
     "more": ("batch.pad -= 1", ["gives more than 3 of 3 records"]),
     "death": ("import os; os.abort()", ["ImageRecordIter crashed: SIGABRT"]),
-    "silence": ("import time; time.sleep(60)", ["gave nothing for 3 seconds"]),
+    "silence": ("import time; time.sleep(60)", ["gave nothing for 1 seconds"]),
     "error": ("raise mx.MXNetError('it does not like it')", ["ImageRecordIter fails: MXNetError: it does not like it"]),
     "exit": ("import os; os._exit(3)", ["ended with exit code 3"]),
 }
@@ -195,8 +191,8 @@ LYING_READERS = {
 def test_whatever_the_reader_does_becomes_a_problem(monkeypatch, tmp_path, lie):
     statement, messages = LYING_READERS[lie]
     lines = ["def lying(**options):", "    for batch in Iter(**options):", f"        {statement}", "        yield batch"]
-    reader_with(monkeypatch, tmp_path, "\n".join([*lines, "mx.io.ImageRecordIter = lying"]))
-    report = verify(small(tmp_path), timeout=3 if lie == "silence" else 100)
+    monkeypatch.setattr(WarmReader, "first", "\n".join(["Iter = mx.io.ImageRecordIter", *lines, "mx.io.ImageRecordIter = lying"]))
+    report = verify(small(tmp_path), timeout=1 if lie == "silence" else 100)
     assert report.num_problems == len(messages), str(report)
     assert all(problem.layer == "reader" and said in problem.message for said, problem in zip(messages, report.problems))
 
@@ -213,7 +209,7 @@ mx.io.ImageRecordIter = waiting
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, "SIGTERM to the group"])
 def test_nothing_is_left_when_the_caller_is_ended(monkeypatch, tmp_path, number):
-    first = reader_with(monkeypatch, tmp_path, WAITING)
+    first = readers_with(tmp_path / "first", WAITING)
     place = tmp_path / "temporary"
     place.mkdir()
     monkeypatch.setenv("TMPDIR", str(place))

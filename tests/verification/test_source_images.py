@@ -30,6 +30,7 @@ FLIPS = [transforms.RandomFlipLeftRight, transforms.RandomFlipTopBottom]
     "options", [{"encoding": ".png"}, {"quality": 95}, {"quality": 50}, {"quality": 90, "color": 0}], ids=str
 )
 @pytest.mark.parametrize("flip", FLIPS)
+@pytest.mark.whole
 def test_a_flip_that_leaves_the_middle_unwritten_is_found(monkeypatch, photos, tmp_path, options, flip):
     """Packed as by plain MXNet: what its flips do not write keeps what the memory held, here the level 77."""
     compose = transforms.Compose([transforms.Resize(255, keep_ratio=True), flip()])

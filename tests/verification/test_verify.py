@@ -429,8 +429,11 @@ def test_two_records_of_one_id(tmp_path):
         ([0, 1, 3], ["record 2, index 2: no entry of the list is left"]),
         ([], [f"record {index}, index {index}: no entry" for index in range(4)]),
         ([0, 1, 4, 2, 3, 5], ["index 4: the entry of line 3, 'x' has no record", "index 5: the entry of line 6, 'x' has no"]),
-        ([0, 2, 1, 3], ["record 1, index 1: the entry of line 3, 'x' comes later"]),
-        ([3, 0, 1, 2], [f"record {index}, index {index}: the entry of line {index + 2}, 'x' comes later" for index in range(3)]),
+        ([0, 2, 1, 3], ["record 1, index 1: the record of the entry of line 3, 'x' stands before that of an earlier entry"]),
+        (
+            [3, 0, 1, 2],
+            [f"record {index}, index {index}: the record of the entry of line {index + 2}, 'x' stands" for index in range(3)],
+        ),
     ],
 )
 def test_entries_and_records_must_be_the_same(tmp_path, entries, messages):

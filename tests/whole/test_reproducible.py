@@ -4,11 +4,13 @@
 
 import random
 
+import cv2
 import mxnet as mx
 import numpy as np
 import pytest
 from helpers import dataset_bytes, read_records
 from mxnet.gluon.data.vision import transforms
+from photos import PHOTOS, SKIMAGE, write_list
 
 from mxnet_im2rec import im2rec
 
@@ -37,6 +39,17 @@ KINDS = {"none": lambda: None, "stock": stock, "jitter": jitter, "own": lambda: 
 
 
 @pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """The real photos as they come four times over, at a quarter of their sides."""
+    folder = tmp_path_factory.mktemp("photos")
+    for name in PHOTOS:
+        image = cv2.imread(str(SKIMAGE / name))
+        cv2.imwrite(str(folder / name), cv2.resize(image, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA))
+    write_list(folder / "images.lst", PHOTOS * 4)
+    return folder
+
+
+@pytest.fixture(scope="module")
 def expected(photos, tmp_path_factory):
     """Gives the files that a kind of transforms makes in this process, whole batches at a time."""
     folder, made = tmp_path_factory.mktemp("expected"), {}
@@ -58,7 +71,7 @@ def test_same_bytes(expected, photos, tmp_path, kind, workers, batch_size):
     assert dataset_bytes(report) == expected(kind)
 
 
-@pytest.mark.parametrize("kind, workers", [("none", 2), ("jitter", 2), ("own", 1)])
+@pytest.mark.parametrize("kind, workers", [("none", 2), ("jitter", 1), ("own", 1)])
 def test_same_bytes_by_spawned_workers(expected, photos, tmp_path, kind, workers):
     """'jitter' draws from every generator of MXNet's transforms, 'own' from those of Python and NumPy."""
     report = im2rec(photos / "images.lst", tmp_path / "out", KINDS[kind](), num_workers=workers, batch_size=7, mp_context="spawn")

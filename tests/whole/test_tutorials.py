@@ -18,6 +18,7 @@ from typing import List, Tuple
 
 import pytest
 import skimage.data
+import warm
 
 import mxnet_im2rec
 from mxnet_im2rec.cli.progress import ProgressLines
@@ -31,9 +32,9 @@ SECONDS = 900  # for a document, which may start 30 programs: a hang ends, and a
 pytestmark = pytest.mark.timeout(2 * SECONDS + 60)
 
 CLASSES = {
-    "everyday": ["coffee.png", "coins.png"],
+    "everyday": ["coffee.png", "coins.png", "motorcycle_left.png", "motorcycle_right.png"],
     "space": ["hubble_deep_field.jpg", "moon.png", "rocket.jpg"],
-    "texture": ["brick.png", "grass.png"],
+    "texture": ["brick.png", "grass.png", "gravel.png"],
 }
 
 _MARK = "-- end of this command --"
@@ -104,7 +105,7 @@ def read_sessions(text: str) -> List[Tuple[int, str, str]]:
     return commands
 
 
-def run_sessions(text: str, folder: Path) -> List[Tuple[int, str, str, str]]:
+def run_sessions(text: str, folder: Path, is_warm: bool = False) -> List[Tuple[int, str, str, str]]:
     """Run the commands in one bash; of each the number of its line, itself, what it should print and what it did."""
     commands = read_sessions(text)
     if not commands:
@@ -112,10 +113,13 @@ def run_sessions(text: str, folder: Path) -> List[Tuple[int, str, str, str]]:
     programs = folder.parent / f"{folder.name}_bin"
     programs.mkdir()
     for name, module in (("im2rec", "mxnet_im2rec"), ("im2rec.py", "mxnet_im2rec.cli.legacy")):
-        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n', "utf-8")
+        start = f'"{sys.executable}" -S "{warm.__file__}"' if is_warm else f'"{sys.executable}"'
+        (programs / name).write_text(f'#!/bin/sh\nexec {start} -m {module} "$@"\n', "utf-8")
         (programs / name).chmod(0o755)
     home = str(Path(mxnet_im2rec.__file__).resolve().parents[1])
     paths = {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": home, "OMP_NUM_THREADS": "1"}
+    if is_warm:
+        paths[warm.CHANNEL] = str(warm.channel().fileno())
     script = "".join(f"{command}\n_code=$?\necho '{_MARK}'\n(exit $_code)\n" for _, command, _ in commands)
     process = subprocess.run(
         ["bash", "-c", script],
@@ -125,6 +129,7 @@ def run_sessions(text: str, folder: Path) -> List[Tuple[int, str, str, str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         timeout=SECONDS,
+        pass_fds=[warm.channel().fileno()] if is_warm else [],
     )
     output = process.stdout.decode("utf-8", "replace").replace(str(folder.resolve()), "/data")
     output = "".join(line for line in output.splitlines(True) if not line.startswith("libpng warning"))
@@ -140,8 +145,8 @@ def mask(text: str) -> str:
     return text
 
 
-def check_sessions(document: Path, folder: Path) -> None:
-    for number, command, expected, printed in run_sessions(document.read_text("utf-8"), folder):
+def check_sessions(document: Path, folder: Path, is_warm: bool = False) -> None:
+    for number, command, expected, printed in run_sessions(document.read_text("utf-8"), folder, is_warm):
         assert mask(printed) == mask(expected), f"{document.name}, line {number}: {command}\n{printed}"
 
 
@@ -155,18 +160,19 @@ def anchors(text: str) -> List[str]:
     return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
 
-def run_script(path: Path, folder: Path) -> str:
-    """Run it in the folder, with the package under test; its output."""
+def run_script(path: Path, folder: Path, is_warm: bool = False) -> str:
+    """Run it in the folder, with the package under test; its output. A warm one finds MXNet loaded, see warm.py."""
     home = str(Path(mxnet_im2rec.__file__).resolve().parents[1])
     paths = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
-    process = subprocess.Popen(
-        [sys.executable, "-X", "faulthandler", str(path)],
-        cwd=str(folder),
-        env={**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    options = {
+        "cwd": str(folder),
+        "env": {**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"},
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+    }
+    command = [sys.executable, "-X", "faulthandler", str(path)]
+    process = warm.WarmProcess([path], **options) if is_warm else subprocess.Popen(command, **options)
     try:
         output, _ = process.communicate(timeout=SECONDS)
     except subprocess.TimeoutExpired:
@@ -177,13 +183,13 @@ def run_script(path: Path, folder: Path) -> str:
     return text
 
 
-def run_document(document: Path, folder: Path) -> str:
+def run_document(document: Path, folder: Path, is_warm: bool = False) -> str:
     """Run its scripts one after the other; their output."""
     output = ""
     for number, script in enumerate(make_scripts(document.read_text("utf-8"))):
         path = folder / f"{document.stem.lower()}_script_{number}.py"
         path.write_text(script, "utf-8")
-        output += run_script(path, folder)
+        output += run_script(path, folder, is_warm)
     return output
 
 
@@ -203,8 +209,9 @@ def test_there_are_tutorials():
 
 @pytest.mark.parametrize("document", TUTORIALS, ids=lambda path: path.name)
 def test_tutorial_runs(document, tmp_path):
-    run_document(document, tmp_path)
-    check_sessions(document, tmp_path)
+    """Their programs find MXNet loaded; the README's, and the demo's, load it."""
+    run_document(document, tmp_path, is_warm=True)
+    check_sessions(document, tmp_path, is_warm=True)
     assert list(tmp_path.glob("*.rec"))
 
 
@@ -239,7 +246,7 @@ def test_readme_opens_with_demo_and_test():
 
 
 def test_demo_runs_twice(tmp_path):
-    outputs = [run_script(ROOT / "tutorials" / "demo.py", tmp_path) for _ in range(2)]
+    outputs = [run_script(ROOT / "tutorials" / "demo.py", tmp_path, is_warm) for is_warm in (False, True)]
     folder = tmp_path / "demo_out"
     count = len((folder / "images.lst").read_text("utf-8").splitlines())
     assert count >= 4

@@ -24,19 +24,7 @@ exit code: 0 if all is well, 1 if something could not be listed or packed, 2 for
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Run the command.
-
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        The arguments; by default those of the process.
-
-    Returns
-    -------
-    int
-        The exit code: 0 if all is well, 1 if images or lines of a list failed, 2 for a wrong call, 130 after Ctrl-C,
-        143 after SIGTERM, 129 after SIGHUP.
-    """
+    """Run the command, by default with the arguments of the process; gives the exit code, as the epilog of --help lists them."""
     try:
         with signals_raise() as received, insisting(received):
             return _run(argv)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Iterator, Tuple, Union
 
-from ...labels import as_float32
+from ...labels import EXACT_INTEGERS, as_float32
 from ...limits import MAX_INDEX
 from ...lists.lines import LONGEST_LINE, TOO_LONG
 from ...lists.source import IndexSet
@@ -14,8 +14,6 @@ from ...storage.filebuffer import read_lines
 from ...values import Failure, ListEntry
 from ..output import say
 from .output import AS_FILE_NAMES
-
-_EXACT_INTEGERS = 2**24  # up to here float32 holds every integer
 
 
 class Remarks:
@@ -33,7 +31,7 @@ class Remarks:
             self._repeated = self._repeated or f"{self._list_path}:{entry.line}: warning: the index {entry.index}"
         for label in entry.labels if not self._inexact else ():
             stored = as_stored(label)
-            if stored - stored != 0 or (stored != label and abs(label) > _EXACT_INTEGERS and label.is_integer()):
+            if stored - stored != 0 or (stored != label and abs(label) > EXACT_INTEGERS and label.is_integer()):
                 self._inexact = f"{self._list_path}:{entry.line}: warning: the label {label:.17g} is stored as {stored:.17g}"
                 break
 

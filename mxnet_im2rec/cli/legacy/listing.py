@@ -7,10 +7,9 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import uuid
-from contextlib import suppress
 from typing import Callable, Dict, Iterator, List, Sequence, Tuple
 
+from ...storage.writing import write_whole
 from ...text import count
 from ..errors import WrongCall
 from .output import AS_FILE_NAMES, print_as_it_is, reason_of, warn
@@ -53,7 +52,7 @@ def make_lists(args: argparse.Namespace) -> int:
     if args.shuffle:
         random.Random(_SEED).shuffle(found)
     parts = list(_split(found, args))
-    _write_lists(parts)
+    write_whole([(path, map(_line, images)) for path, images in parts], **AS_FILE_NAMES)
     for path, images in parts:
         warn(f"{path}: {count(len(images), 'image')}")
     left_over = len(found) - sum(len(images) for _, images in parts)
@@ -90,6 +89,11 @@ def _loses(path: str) -> bool:
     return path != path.strip() or any(character in path for character in "\t\n\r")
 
 
+def _line(image: Image) -> str:
+    index, name, label = image
+    return f"{index}\t{label:f}\t{name}\n"
+
+
 def _split(images: List[Image], args: argparse.Namespace) -> Iterator[Tuple[str, List[Image]]]:
     """The lists to write, with what goes into each. A last chunk that is shorter is split where the others are."""
     size = -(-len(images) // args.chunks)
@@ -105,18 +109,3 @@ def _split(images: List[Image], args: argparse.Namespace) -> Iterator[Tuple[str,
         if args.train_ratio + args.test_ratio < 1:
             yield f"{name}_val.lst", chunk[num_test + num_train :]
         yield f"{name}_train.lst", chunk[num_test : num_test + num_train]
-
-
-def _write_lists(parts: Sequence[Tuple[str, Sequence[Image]]]) -> None:
-    """Write every list beside its place, and put them there when all are whole."""
-    token = f".{uuid.uuid4().hex[:8]}.partial"
-    try:
-        for path, images in parts:
-            with open(path + token, "w", **AS_FILE_NAMES) as stream:
-                stream.writelines(f"{index}\t{label:f}\t{name}\n" for index, name, label in images)
-        for path, _ in parts:
-            os.replace(path + token, path)
-    finally:
-        for path, _ in parts:
-            with suppress(OSError):  # it is in its place
-                os.unlink(path + token)

@@ -8,7 +8,8 @@ import sys
 from typing import Any
 
 from ...errors import OutputError
-from ...text import Argument, Name, Text, message_of, reword
+from ...text import Argument, Name, reword
+from ...transforms import reasons
 from ..output import StdoutError, say, write_stdout
 
 PROG = "im2rec.py"
@@ -43,13 +44,6 @@ def _word(name: Name) -> str:
 
 
 def reason_of(error: BaseException) -> str:
-    """An error as one line. Our own errors say everything; of others the type is part of what they say."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename!r}" if error.filename else error.strerror
-    message = message_of(error)
-    if isinstance(message, Text):
-        return message
-    text = " ".join(str(getattr(error, "err", None) or error).split())[:500]
-    if type(error).__module__.startswith("mxnet_im2rec"):
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    """An error as one line; of OpenCV's without the place in its own code."""
+    said = getattr(error, "err", None)
+    return f"{type(error).__name__}: {' '.join(said.split())}" if said else reasons.reason_of(error)

@@ -19,12 +19,13 @@ from ...packing.workers import BYTES_IN_FLIGHT, CHUNK_ENTRIES, open_pool
 from ...progress import open_progress
 from ...recordio.paths import DatasetPaths
 from ...text import count, message_of
+from ...transforms.pipeline import DamagedBytes
 from ...values import Failure, ListEntry
 from ..errors import WrongCall
 from ..output import failure_line, say
 from .entries import Remarks, read_list
 from .output import print_as_it_is, warn, worded
-from .work import Doubtful, Work
+from .work import Work
 
 _ENTRIES_IN_FLIGHT = PackSettings.batch_size
 _TIMEOUT = PackSettings.timeout
@@ -88,8 +89,8 @@ def _pack(list_path: str, work: Work, args: argparse.Namespace) -> bool:
             if isinstance(result, Failure):
                 num_failed += 1
                 say(failure_line(result, list_path, worded(result.reason)))
-            elif isinstance(result, Doubtful):
-                say(f"{list_path}:{entry.line}: warning: {entry.path!r}: packed all the same, but {worded(result.doubt)}")
+            elif isinstance(result, DamagedBytes):
+                say(f"{list_path}:{entry.line}: warning: {entry.path!r}: packed all the same, but {worded(result.damage)}")
             show_progress(num_done, num_failed)
 
         try:

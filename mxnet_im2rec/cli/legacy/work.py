@@ -6,28 +6,33 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import TYPE_CHECKING, Union
+import stat
+from typing import Union
+
+import numpy as np
 
 from ...errors import ImageError
+from ...images.checks import check_readable_by_mxnet, check_whole
 from ...images.decoder_messages import listen_to
-from ...limits import why_too_large
-from ...recordio.header import pack_header
+from ...images.formats import describe
+from ...opencv_compat import cv2
+from ...packing.worker import with_header
+from ...storage.opening import open_without_waiting
+from ...transforms.pipeline import DamagedBytes
+from ...transforms.processes import prepare_worker_process
 from ...values import Failure, ListEntry
 from .entries import as_stored
 from .output import reason_of
 
-if TYPE_CHECKING:
-    import numpy as np
-
-
-class Doubtful(bytes):
-    """A record that is packed, as MXNet's tool does, though its image is not as it should be."""
-
-    doubt: str
-
 
 class Work:
-    """From an entry to its record, or to a Failure that says why there is none."""
+    """From an entry to its record, or to a Failure that says why there is none.
+
+    As MXNet's tool does, it packs an image that is not as it should be, if OpenCV decodes it. Such a record is DamagedBytes.
+
+    It is never worn out, as packing's worker can be: no transform of a user's runs here, so nothing of one image stays in memory,
+    and an image that has no room here would have none in a fresh process either.
+    """
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.pass_through: bool = args.pass_through
@@ -39,11 +44,8 @@ class Work:
         self._quality: int = args.quality
 
     def prepare(self) -> None:
-        """Make a worker process ready: one thread each, since there are as many processes as were asked for."""
-        from ...opencv_compat import cv2
-
-        if cv2.getNumThreads() != 1:  # not in a worker that was forked
-            cv2.setNumThreads(1)
+        """Make a worker process ready."""
+        prepare_worker_process()
 
     def advice(self) -> str:
         """What to say when images have failed."""
@@ -55,7 +57,9 @@ class Work:
         stage = "read"
         try:
             path = os.path.join(self._root, entry.path)
-            with open(path, "rb") as stream:
+            with open(path, "rb", opener=open_without_waiting) as stream:
+                if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                    raise ImageError(f"no file of an image: {path!r} is a pipe, a device or a folder")
                 data = stream.read()
             doubt = self._doubt(data)
             if not self.pass_through:
@@ -68,18 +72,14 @@ class Work:
                 stage = "encode"
                 data = self._encode(image)
             stage = "pack"
-            record = _record(entry, data)
+            labels = tuple(map(as_stored, entry.labels))
+            record = with_header(entry._replace(labels=labels), data)
         except Exception as error:  # one image's failure, not the run's
             return Failure(entry.line, entry.index, entry.path, stage, reason_of(error))
-        if doubt:
-            record = Doubtful(record)
-            record.doubt = doubt
-        return record
+        return DamagedBytes.of(record, doubt) if doubt else record
 
     def _doubt(self, data: bytes) -> str:
         """What is wrong with a file that is packed all the same."""
-        from ...images.checks import check_readable_by_mxnet, check_whole
-
         try:
             if self.pass_through:
                 check_readable_by_mxnet(data)
@@ -90,11 +90,6 @@ class Work:
         return ""
 
     def _decode(self, path: str, data: bytes) -> np.ndarray:
-        import numpy as np
-
-        from ...images.formats import describe
-        from ...opencv_compat import cv2
-
         if not data:
             raise ImageError("the file is empty")
         # OpenCV crashes on a name that is not UTF-8.
@@ -105,8 +100,6 @@ class Work:
 
     def _shape(self, image: np.ndarray) -> np.ndarray:
         """Cut out the square in the middle, then give the shorter side its length."""
-        from ...opencv_compat import cv2
-
         if self._center_crop:
             height, width = image.shape[:2]
             side = min(height, width)
@@ -122,21 +115,11 @@ class Work:
         return image
 
     def _encode(self, image: np.ndarray) -> bytes:
-        from ...opencv_compat import cv2
-
         parameter = cv2.IMWRITE_PNG_COMPRESSION if self._encoding == ".png" else cv2.IMWRITE_JPEG_QUALITY
         done, encoded = cv2.imencode(self._encoding, image, [parameter, self._quality])
         if not done:
             raise ImageError(f"OpenCV cannot encode shape {image.shape} as {self._encoding}")
         return encoded.tobytes()
-
-
-def _record(entry: ListEntry, data: bytes) -> bytes:
-    header = pack_header(entry.index, [as_stored(label) for label in entry.labels])
-    why = why_too_large(len(header) + len(data))
-    if why is not None:
-        raise ImageError(why)
-    return header + data
 
 
 def _is_utf8(path: str) -> bool:
