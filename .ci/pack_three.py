@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Packs, verifies and reads three images with the installed package, as a plain script without a main guard.
 
-With MXNet it packs through Gluon transforms, and MXNet reads what was packed. Without, the files are packed as they are.
+With MXNet it packs through Gluon transforms, and MXNet reads what was packed. Without, it packs through the package's own.
 """
 
 import sys
@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mxnet_im2rec import ListEntry, RecordFile, im2rec, verify
+from mxnet_im2rec import ListEntry, RecordFile, im2rec, transforms, verify
 from mxnet_im2rec.mxnet_compat import is_installed
 
 SHAPE, SIZE = (90, 120, 3), 64
@@ -23,18 +23,16 @@ for index in range(3):
     cv2.imwrite(str(folder / f"{index}.png"), image)
 entries = [ListEntry(index, (float(index),), f"{index}.png") for index in range(3)]
 
+compose = transforms.Compose([transforms.Resize(SIZE)])
 if is_installed():
     import mxnet as mx
-    from mxnet.gluon.data.vision import transforms
+    from mxnet.gluon.data.vision import transforms as gluon
 
-    shape = (SIZE, SIZE, 3)
-    how = {"transformations": transforms.Compose([transforms.Resize(SIZE), transforms.ToTensor(), transforms.Normalize(0, 1)])}
-else:
-    shape, how = SHAPE, {"pass_through": True}  # later: Compose([Resize(SIZE)]) of mxnet_im2rec.transforms, pixels="all" below
-report = im2rec(entries, folder / "out", num_workers=2, root=folder, **how)
+    compose = gluon.Compose([gluon.Resize(SIZE), gluon.ToTensor(), gluon.Normalize(0, 1)])
+report = im2rec(entries, folder / "out", compose, num_workers=2, root=folder)
 assert report.num_records == 3, report
 
-verify(report.rec_path, pixels="all" if is_installed() else "none").raise_for_problems()
+verify(report.rec_path).raise_for_problems()
 if is_installed():
     batches = mx.io.ImageRecordIter(
         path_imgrec=report.rec_path, path_imgidx=report.idx_path, data_shape=(3, SIZE, SIZE), batch_size=3, verbose=False
@@ -43,6 +41,6 @@ if is_installed():
     assert batch.label[0].asnumpy().tolist() == [0.0, 1.0, 2.0]
     assert batch.data[0].shape == (3, 3, SIZE, SIZE)
 with RecordFile(report.rec_path) as records:
-    assert [(record.index, record.image().shape) for record in records] == [(index, shape) for index in range(3)]
+    assert [(record.index, record.image().shape) for record in records] == [(index, (SIZE, SIZE, 3)) for index in range(3)]
 found = f"MXNet {mx.__version__}" if is_installed() else "no MXNet"
 print(f"Python {sys.version.split()[0]}, NumPy {np.__version__}, OpenCV {cv2.__version__}, {found}: 3 images packed and read")

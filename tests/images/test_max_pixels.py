@@ -331,6 +331,7 @@ def test_contact_sheet_has_a_limit(hostile):
             contact_sheet(hostile / "stored.rec", max_pixels=wrong)
 
 
+@pytest.mark.needs_mxnet
 @pytest.mark.whole
 def test_verify_has_a_limit_and_does_not_let_mxnet_decode_it(hostile):
     report = verify(hostile / "stored.rec", hostile / "images.lst", hostile, num_workers=0, progress=False)
@@ -341,6 +342,7 @@ def test_verify_has_a_limit_and_does_not_let_mxnet_decode_it(hostile):
         verify(hostile / "stored.rec", max_pixels=0)
 
 
+@pytest.mark.needs_mxnet
 @pytest.mark.whole
 def test_what_a_transform_makes_larger_is_verified_all_the_same(tmp_path):
     from mxnet.gluon.data.vision import transforms

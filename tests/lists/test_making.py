@@ -81,6 +81,7 @@ def as_reference(report):
     }
 
 
+@pytest.mark.needs_mxnet
 @pytest.mark.parametrize(
     "options",
     [
@@ -121,6 +122,7 @@ def test_every_image_is_in_exactly_one_list_with_an_index_of_its_own(tree, tmp_p
             assert [count for _, count in report.lists] == [len(entries_of(report, n)) for n in range(len(report.lists))]
 
 
+@pytest.mark.needs_mxnet
 def test_what_mxnets_tool_loses_by_rounding_is_here(tmp_path):
     root = plant_classes(tmp_path / "photos", {"a": 7})
     lost = reference_lists(root, tmp_path / "reference", train_ratio=0.5, test_ratio=0.5)

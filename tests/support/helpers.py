@@ -74,7 +74,15 @@ def children_left():
     children = psutil.Process().children(recursive=True)
     warm = family()
     children = [child for child in children if child.pid not in warm]
-    return [child for child in children if not any(helper in " ".join(child.cmdline()) for helper in helpers)]
+    return [child for child in children if not any(helper in command_of(child) for helper in helpers)]
+
+
+def command_of(process):
+    """Its command line; empty for a process that has ended and that nobody has waited for."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.ZombieProcess:
+        return ""
 
 
 def wait_for(condition, seconds=60):

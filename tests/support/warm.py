@@ -238,8 +238,9 @@ if __name__ == "__main__":
     import mxnet_im2rec.packing.im2rec
     import mxnet_im2rec.packing.worker
     import mxnet_im2rec.verification.mxnet_reader_process  # noqa: F401
-    from mxnet_im2rec.mxnet_compat import import_mxnet
+    from mxnet_im2rec.mxnet_compat import import_mxnet, is_installed
 
-    import_mxnet()
+    if is_installed():
+        import_mxnet()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with the process that asks
     become(*wait_for_requests(socket.socket(fileno=int(sys.argv[2]))))

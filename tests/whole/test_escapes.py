@@ -83,6 +83,7 @@ def test_paths_and_numbers_of_a_list(tmp_path, photos, told):
     attempt(told, im2rec, entries, tmp_path / "out", root=tmp_path, num_workers=0, error_limit=None)
 
 
+@pytest.mark.needs_mxnet
 def test_a_transform_that_raises_what_an_image_says(tmp_path, photos, told):
     def quote(image):
         raise ValueError(ESCAPE)

@@ -121,7 +121,11 @@ def test_importing_it_loads_neither_mxnet_nor_cv2():
     assert subprocess.check_output([sys.executable, "-c", code], text=True, cwd=str(PACKAGE.parent)).strip() == "[]"
 
 
-@pytest.mark.parametrize("module", MODULES)
+NEED_MXNET = ("packing.im2rec", "packing.settings", "transforms.plan")  # their examples
+MARKED = [pytest.param(name, marks=pytest.mark.needs_mxnet) if name in NEED_MXNET else name for name in MODULES]
+
+
+@pytest.mark.parametrize("module", MARKED)
 def test_examples_in_docstrings_run(module):
     failures, _ = doctest.testmod(importlib.import_module(f"mxnet_im2rec.{module}"))
     assert failures == 0

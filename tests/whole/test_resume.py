@@ -53,6 +53,7 @@ def test_what_was_secured_is_not_made_again(folder, how, workers):
     assert_resumed(folder, report, **options)
 
 
+@pytest.mark.needs_mxnet
 @pytest.mark.parametrize("batch_size", [1, 2, 5, 16, 50])
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_batch_is_made_again_at_most(folder, batch_size, workers):
@@ -89,6 +90,7 @@ def test_killed_at_random_moments_until_it_is_done(folder, seed):
     assert_resumed(folder, report, **options)
 
 
+@pytest.mark.needs_mxnet
 def test_random_transforms_are_the_same_after_resuming(folder):
     from mxnet.gluon.data.vision import transforms
 

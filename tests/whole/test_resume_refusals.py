@@ -50,6 +50,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.needs_mxnet
 @pytest.mark.parametrize("name", list(CHANGES))
 def test_another_setting_is_refused_and_leaves_what_was_there(folder, name):
     options, words = CHANGES[name]
@@ -61,6 +62,7 @@ def test_another_setting_is_refused_and_leaves_what_was_there(folder, name):
     assert_resumed(folder, pack(folder, resume=True))
 
 
+@pytest.mark.needs_mxnet
 def test_transforms_that_differ_in_an_attribute_are_refused(folder):
     pack_and_die(folder, 70, transformations=Count(folder))
     with pytest.raises(ResumeError, match="transformations or code that they use"):
@@ -166,6 +168,7 @@ EQUAL = {
 }
 
 
+@pytest.mark.needs_mxnet
 @pytest.mark.parametrize("name", list(CHANGED))
 @pytest.mark.parametrize("workers", [0, 1])
 def test_transforms_that_make_other_records_are_refused(folder, name, workers):
@@ -180,6 +183,7 @@ def test_transforms_that_make_other_records_are_refused(folder, name, workers):
     assert {path: (folder / path).read_bytes() for path in partial_files(folder)}.keys() == left.keys()
 
 
+@pytest.mark.needs_mxnet
 @pytest.mark.parametrize("name", list(EQUAL))
 def test_equal_transforms_that_are_written_again_are_resumed(folder, name):
     pack_and_die(folder, 70, transformations=EQUAL[name]())
@@ -188,6 +192,7 @@ def test_equal_transforms_that_are_written_again_are_resumed(folder, name):
     assert_resumed(folder, report, transformations=EQUAL[name]())
 
 
+@pytest.mark.needs_mxnet
 def test_another_seed_is_refused(folder):
     pack_and_die(folder, 70, transformations=flips(), seed=1)
     with pytest.raises(ResumeError, match="seed was 1, is 2"):
@@ -257,6 +262,7 @@ def test_a_complete_output_has_nothing_to_resume(complete, workers, verify):
     assert state(complete) == before
 
 
+@pytest.mark.needs_mxnet
 def test_little_is_made_again_of_a_complete_output(folder):
     remove_old(folder)
     pack(folder, transformations=Count(folder))
@@ -303,6 +309,7 @@ def test_a_complete_output_of_another_list_is_refused(complete, name):
     assert state(complete) == before
 
 
+@pytest.mark.needs_mxnet
 @pytest.mark.parametrize("options", [{"quality": 50}, {"color": 0}, {"transformations": adding(9)}])
 def test_a_complete_output_of_other_settings_is_refused(complete, options):
     with pytest.raises(ResumeError, match=r"line 1, index 0, '0\.jpg': made again"):

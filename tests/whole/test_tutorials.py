@@ -207,6 +207,7 @@ def test_there_are_tutorials():
     assert [path.name for path in TUTORIALS] == ["command_line.md", "im2rec.md", "verify_and_inspect.md"]
 
 
+@pytest.mark.needs_mxnet
 @pytest.mark.parametrize("document", TUTORIALS, ids=lambda path: path.name)
 def test_tutorial_runs(document, tmp_path):
     """Their programs find MXNet loaded; the README's, and the demo's, load it."""
@@ -215,6 +216,7 @@ def test_tutorial_runs(document, tmp_path):
     assert list(tmp_path.glob("*.rec"))
 
 
+@pytest.mark.needs_mxnet
 def test_readme_runs(tmp_path):
     source = Path(skimage.data.__file__).parent
     lines = []
@@ -245,6 +247,7 @@ def test_readme_opens_with_demo_and_test():
     assert commands == ["make demo", "make test"]
 
 
+@pytest.mark.needs_mxnet
 def test_demo_runs_twice(tmp_path):
     outputs = [run_script(ROOT / "tutorials" / "demo.py", tmp_path, is_warm) for is_warm in (False, True)]
     folder = tmp_path / "demo_out"
