@@ -112,8 +112,7 @@ class PackSettings:
         return {
             **{name: str(getattr(self, name)) for name in names},
             "only": _text_of_lines(failed_before),
-            "transformations": describe(self.transformations),
-            "mxnet": _version_of_mxnet() if self.need_mxnet else "not needed",
+            "transformations": describe(self.transformations) + (f" on MXNet {_version_of_mxnet()}" if self.need_mxnet else ""),
             "opencv": cv2.__version__,
         }
 

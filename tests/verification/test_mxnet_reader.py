@@ -284,7 +284,7 @@ def test_a_lost_record_is_not_published(monkeypatch, photos, tmp_path):
 
     monkeypatch.setattr(mx.recordio.MXRecordIO, "write", lose_7)
     with pytest.raises(OutputError, match="the records that were written end at"):
-        im2rec(photos / "images.lst", tmp_path / "out", num_workers=0, verify=True)
+        im2rec(photos / "images.lst", tmp_path / "out", lambda image: image, num_workers=0, verify=True)
     assert os.listdir(tmp_path) == []
 
 
