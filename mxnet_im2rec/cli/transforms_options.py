@@ -38,7 +38,7 @@ _PIXELS = _Pixels(1, _MOST_PIXELS)
 def transform_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The four options that name transforms; the command receives them as one argument, `transforms`."""
     options = [
-        click.option("--resize", type=_PIXELS, metavar="N", help="Resize to N x N pixels, as Gluon's Resize(N) does."),
+        click.option("--resize", type=_PIXELS, metavar="N", help="Resize to N x N pixels, to the bit as Gluon's Resize(N)."),
         click.option("--short-edge", type=_PIXELS, metavar="N", help="Resize until the shorter edge has N pixels."),
         click.option("--center-crop", type=_PIXELS, metavar="N", help="Crop N x N pixels from the middle, after resizing."),
         click.option(

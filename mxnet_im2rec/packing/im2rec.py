@@ -69,9 +69,10 @@ def im2rec(
     output_path : str or os.PathLike
         ``out`` or ``out.rec`` gives ``out.rec`` and ``out.idx``; a folder receives files named after the list.
     transformations : callable, optional
-        A Gluon ``Compose``, any other ``Block``, or any callable. It receives an (H, W, C) uint8 NDArray, RGB (C = 3) or grey
-        (C = 1), and returns uint8 (H, W, C); float (H, W, C) in [0, 255], which is rounded and saturated; or float (C, H, W)
-        in [0, 1], as ``ToTensor`` makes it. None decodes and encodes again.
+        A ``Compose`` of :mod:`mxnet_im2rec.transforms`, which needs no MXNet; a Gluon ``Compose``, any other ``Block``, or any
+        callable. It receives an (H, W, C) uint8 NDArray, RGB (C = 3) or grey (C = 1), and returns uint8 (H, W, C); float
+        (H, W, C) in [0, 255], which is rounded and saturated; or float (C, H, W) in [0, 1], as ``ToTensor`` makes it. None
+        decodes and encodes again.
     num_workers : int, optional
         Worker processes. None takes the CPUs that this process may use, less one, at least one. 0 works in the calling process.
         With ``pass_through`` nothing is computed: None is 0, which is the fastest where the files are in memory or on a fast

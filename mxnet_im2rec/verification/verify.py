@@ -59,6 +59,8 @@ def verify(
     4. MXNet's ImageRecordIter: every record, every label, and the pixels, which must be those that OpenCV decodes from the stored
        bytes.
 
+    Where MXNet is not installed OpenCV alone decodes the images, and a note says so.
+
     A JPEG that is damaged inside decodes all the same, with every decoder to the same pixels. It is a problem if libjpeg notices
     the damage, which is not always so. A comparison with sound sources finds all damage that can be seen.
 
