@@ -636,3 +636,11 @@ def test_a_path_is_carried_or_refused(path):
     else:
         with pytest.raises(ListLineError):
             format_line(entry)
+
+
+def test_a_large_label_takes_few_digits():
+    assert format_line(ListEntry(0, (1e300, 2.0**53, 5.0), "a.jpg")) == "0\t1e+300\t9007199254740992.0\t5\ta.jpg"
+
+
+def test_a_ratio_that_is_one_but_for_rounding_takes_every_image():
+    assert plan_lists(10**10, 1, 0.0, 1 - 5e-10) == [("_test", 10**10)]

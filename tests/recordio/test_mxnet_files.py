@@ -21,6 +21,7 @@ from helpers import REPO, limited
 
 import mxnet_im2rec
 from mxnet_im2rec import IndexedRecordWriter, OutputError, RecordFormatError, recordio
+from mxnet_im2rec.recordio.stream import RecordStream
 
 COUNT = 200
 
@@ -124,6 +125,28 @@ def test_records_of_many_threads_do_not_mix(paths):
     reader = recordio.MXIndexedRecordIO(*paths, "r")
     assert sorted(reader.keys) == list(range(COUNT))
     assert [reader.read_idx(key) for key in range(COUNT)] == [content(key) for key in range(COUNT)]
+
+
+def test_a_record_in_pieces_is_not_divided_by_another_thread(paths, monkeypatch):
+    """A record of several pieces takes several writes where the system takes only a part of it at once."""
+    monkeypatch.setattr(os, "writev", lambda descriptor, pieces: 0)  # so that every piece is written again, one by one
+    in_write, inside = threading.Lock(), []
+    write = RecordStream._write_all
+
+    def slowly(self, data):
+        assert in_write.acquire(blocking=False), "two threads are writing"
+        try:
+            inside.append(len(data))
+            threading.Event().wait(0.001)
+            write(self, data)
+        finally:
+            in_write.release()
+
+    monkeypatch.setattr(RecordStream, "_write_all", slowly)
+    writer = recordio.MXRecordIO(paths[1], "w")
+    with limited(60), ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda key: writer.write(content(key)), range(40)))
+    assert len(inside) == 40
 
 
 # Forks.

@@ -219,3 +219,24 @@ def test_the_error_is_an_importerror_of_the_family(monkeypatch):
 )
 def test_what_an_error_says_has_no_time_of_day_and_no_counted_names(said, explained):
     assert mxnet_compat.explain(RuntimeError(said)) == explained
+
+
+def test_a_record_with_labels_is_packed_without_what_numpy_has_removed():
+    code = "import warnings, mxnet_im2rec, mxnet\nwarnings.simplefilter('error')\n"
+    code += "record = mxnet.recordio.pack(mxnet.recordio.IRHeader(0, [1, 2], 3, 0), b'abc')\n"
+    code += "assert mxnet.recordio.unpack(record)[0].label.tolist() == [1, 2]\n"
+    code += "import numpy\nimage = numpy.zeros((8, 8, 3), 'uint8')\n"
+    code += "print(len(mxnet.recordio.pack_img(mxnet.recordio.IRHeader(0, 1, 3, 0), image)) > 24)"
+    assert run(code) == "True"
+
+
+@pytest.mark.skipif(numpy.__version__ < "2", reason="before NumPy 2 the text of its numbers is that of Python's")
+def test_the_arguments_of_operators_may_be_numpys_numbers():
+    code = """
+import mxnet_im2rec, mxnet, numpy
+shape = (numpy.int64(3), numpy.int32(2))
+assert mxnet.nd.zeros(shape).reshape(shape[::-1]).shape == (2, 3)
+assert mxnet.sym.reshape(mxnet.sym.var("x"), shape=shape).eval(x=mxnet.nd.zeros(6))[0].shape == (3, 2)
+assert isinstance(numpy.bool(True), numpy.bool) and numpy.bool is not bool
+"""
+    assert run(code) == ""

@@ -277,3 +277,11 @@ def check_compose(chosen, tail, height, width, channels):
 
 test_any_compose_of_any_image = settings(max_examples=120, deadline=None)(any_compose(check_compose))
 test_any_compose_of_any_image_for_long = pytest.mark.slow(settings(max_examples=1500, deadline=None)(any_compose(check_compose)))
+
+
+@pytest.mark.parametrize("name", ["forward", "hybrid_forward"])
+def test_a_block_whose_method_was_replaced_is_not_a_stock_one(name):
+    block = transforms.Resize(8)
+    vars(block)[name] = lambda *arguments: arguments[-1]
+    plan = TransformPlan(compose(block, transforms.Resize(8)), seed=0)
+    assert plan._steps == []
