@@ -24,7 +24,7 @@ setup(
     license_files=["LICENSE", "NOTICE"],
     packages=find_packages(include=["mxnet_im2rec", "mxnet_im2rec.*"]),
     package_data={"mxnet_im2rec": ["py.typed"]},
-    entry_points={"console_scripts": ["im2rec = mxnet_im2rec.cli.main:main", "im2rec.py = mxnet_im2rec.cli.legacy:main"]},
+    entry_points={"console_scripts": ["im2rec = mxnet_im2rec.__main__:main", "im2rec.py = mxnet_im2rec.cli.legacy:main"]},
     python_requires=">=3.8",
     install_requires=[
         # MXNet asks for NumPy 1, which has no wheel for Python 3.13. There MXNet is added by hand: HOW_TO_INSTALL of

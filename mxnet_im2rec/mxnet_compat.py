@@ -26,17 +26,20 @@ _COUNTED = re.compile(r"\d+(?=_|$)")  # within a name such as hybridsequential0_
 
 
 def is_installed() -> bool:
-    """Whether there is an MXNet that could be imported; whether that works is not tried."""
+    """Whether there is an MXNet that could be imported; whether that works is not tried. A mere folder of that name is none."""
     try:
-        return importlib.util.find_spec("mxnet") is not None
-    except ValueError:  # a None in sys.modules
-        return False
+        spec = importlib.util.find_spec("mxnet")
+    except ValueError:  # it is imported, and does not say from where
+        return True
+    return spec is not None and spec.origin is not None
 
 
 def import_mxnet() -> ModuleType:
     """Import MXNet; MXNetUnavailableError says in one sentence why that cannot be done here, and what to install."""
     install()
     try:
+        if not is_installed():
+            raise ModuleNotFoundError("No module named 'mxnet'", name="mxnet")
         return importlib.import_module("mxnet")
     except MXNetUnavailableError:  # from the loader of mxnet_numpy.py
         raise

@@ -30,11 +30,9 @@ def install() -> None:
 
 
 class _BeforeMXNet(importlib.abc.MetaPathFinder):
-    """Is asked before any other finder, which is the moment to prepare NumPy. Loads the modules that need a change itself."""
+    """Is asked before any other finder, and has the modules that need a change loaded by _Loader."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
-        if fullname == "mxnet":
-            _put_back_names()
         if fullname not in ("mxnet", _RECORDIO, *_SEND_TEXT_TO_C):
             return None
         others = (finder for finder in sys.meta_path if finder is not self)
@@ -45,7 +43,7 @@ class _BeforeMXNet(importlib.abc.MetaPathFinder):
 
 
 class _Loader(SourceFileLoader):
-    """Loads a module of MXNet, and changes it where it does not fit NumPy."""
+    """Loads a module of MXNet, and changes it where it does not fit NumPy. Before MXNet itself it prepares NumPy."""
 
     def get_code(self, fullname: str) -> Any:
         if fullname != _RECORDIO:
@@ -53,16 +51,23 @@ class _Loader(SourceFileLoader):
         return self.source_to_code(self.get_data(self.path).replace(b".tostring()", b".tobytes()"), self.path)
 
     def exec_module(self, module: ModuleType) -> None:
+        if module.__name__ == "mxnet":
+            self._exec_mxnet(module)
+            return
+        super().exec_module(module)
+        if module.__name__ in _SEND_TEXT_TO_C:
+            module.str = _Text  # type: ignore[attr-defined]  # what the module's functions find before Python's own
+
+    def _exec_mxnet(self, module: ModuleType) -> None:
+        for name in [name for name in sys.modules if name.startswith("mxnet.")]:
+            del sys.modules[name]  # what an earlier import has left that failed half-way, on a NumPy that was not prepared
         try:
+            _put_back_names()
             super().exec_module(module)
         except Exception as error:
-            if module.__name__ != "mxnet":
-                raise
             from .mxnet_advice import unavailable
 
             raise unavailable(error) from error
-        if module.__name__ in _SEND_TEXT_TO_C:
-            module.str = _Text  # type: ignore[attr-defined]  # what the module's functions find before Python's own
 
 
 class _IsText(type):

@@ -16,7 +16,7 @@ try:
     import skimage.data
     from mxnet.gluon.data.vision import transforms
 except ImportError as error:
-    raise SystemExit(f"The demo cannot start: {error}") from None
+    raise SystemExit(f"The demo cannot start: {error}. 'make demo' installs what it needs.") from None
 
 PHOTOS = [
     "brick.png",

@@ -122,6 +122,8 @@ def describe_error(error: BaseException) -> str:
         return "\n  ".join(map(worded, [message_of(error), *map(str, error.problems[1:_MOST_PROBLEMS])]))
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{os.fspath(error.filename)!r}: {worded(error.strerror)}"
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"{error}: pip install {error.name}"
     if isinstance(error, (Im2RecError, ValueError, TypeError, OSError, ImportError)) and str(error):
         return worded(message_of(error))
     if isinstance(error, MemoryError):

@@ -69,7 +69,9 @@ from .transforms_options import TransformOptions, transform_options
 @no_pack_labels_option("Store the first label alone.")
 @seed_option("For random transforms.")
 @click.option("--fast-decode", is_flag=True, help="Decode large JPEGs smaller; fast, and not quite the same pixels.")
-@click.option("--verify", is_flag=True, help="Read the dataset back with MXNet before it appears.")
+@click.option(
+    "--verify", is_flag=True, help="Verify the dataset before it appears, with MXNet's reader too if MXNet is installed."
+)
 @click.option("--resume", is_flag=True, help="Go on from what a run that was interrupted, or failed, has left beside OUTPUT.")
 @click.option(
     "--only",

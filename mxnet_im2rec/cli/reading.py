@@ -32,7 +32,7 @@ _rec = click.argument("rec_path", metavar="REC", type=INPUT)
 _idx = click.option("--idx", "idx_path", type=INPUT, help="The .idx; by default the one beside the .rec.")
 
 
-@click.command(short_help="Prove that a dataset is sound, through MXNet's own reader.")
+@click.command(short_help="Prove that a dataset is sound.")
 @_rec
 @click.argument("list_file", metavar="[LIST]", required=False, type=INPUT)
 @click.option("--root", type=FOLDER, help="The folder of the list's images: compare with them too.")
@@ -63,6 +63,7 @@ def verify(rec_path: str, list_file: Optional[str], transforms: TransformOptions
 
     With LIST, every entry must be there, in order, with its labels. With --root, the images are decoded and transformed again
     and compared: give the same --resize, --transforms, --seed, ... as for packing. The exit code is 1 if there is any problem.
+    Where MXNet is not installed ImageRecordIter is left out, and a note says so.
 
     \b
     Examples:

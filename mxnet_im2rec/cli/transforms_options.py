@@ -15,6 +15,7 @@ from typing import Any, Callable, List, Optional
 
 import click
 
+from ..mxnet_advice import HOW_TO_INSTALL
 from .errors import WrongCall
 
 _MODULE_NAME = "im2rec_transforms_file"
@@ -45,8 +46,8 @@ def transform_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--transforms",
             "transformations",
             metavar="FILE.py:NAME",
-            help="Your own Gluon transforms: the object NAME of a Python file, or of a module (MODULE:NAME). A function or class "
-            "that takes no argument is called to make them. The file is run: name only one that you trust.",
+            help="Your own transforms, Gluon's or any others: the object NAME of a Python file, or of a module (MODULE:NAME). A "
+            "function or class that takes no argument is called to make them. The file is run: name only one that you trust.",
         ),
     ]
 
@@ -112,7 +113,9 @@ def load_transforms(named: str) -> Callable[..., Any]:
         if found is not None and _is_factory(found):
             found = found()
     except (Exception, SystemExit) as error:
-        raise WrongCall(f"--transforms {named}: {_explain(error, place)}") from error
+        needs_mxnet = isinstance(error, ModuleNotFoundError) and error.name == "mxnet"
+        advice = f". Install MXNet: {HOW_TO_INSTALL}" if needs_mxnet else ""
+        raise WrongCall(f"--transforms {named}: {_explain(error, place)}{advice}") from error
     if found is None:
         known = ", ".join(each for each in vars(module) if not each.startswith("_"))
         raise WrongCall(f"--transforms {named}: there is no {name!r} in it, or it is None; there are: {known or 'no names'}")

@@ -554,7 +554,7 @@ def test_handlers_are_put_back(packed):
 
 def test_the_console_scripts_are_declared():
     text = (HOME / "setup.py").read_text("utf-8")
-    assert "im2rec = mxnet_im2rec.cli.main:main" in text
+    assert "im2rec = mxnet_im2rec.__main__:main" in text
     assert "im2rec.py = mxnet_im2rec.cli.legacy:main" in text
 
 

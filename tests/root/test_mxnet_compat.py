@@ -240,3 +240,39 @@ assert mxnet.sym.reshape(mxnet.sym.var("x"), shape=shape).eval(x=mxnet.nd.zeros(
 assert isinstance(numpy.bool(True), numpy.bool) and numpy.bool is not bool
 """
     assert run(code) == ""
+
+
+def test_an_import_of_mxnet_that_has_failed_can_be_made_again_once_the_package_is_there():
+    code = (
+        FORGET_ALIASES
+        + """
+import sys
+try:
+    import mxnet
+except AttributeError:
+    assert [name for name in sys.modules if name.startswith("mxnet.")]
+import mxnet_im2rec, mxnet
+print(mxnet.nd.ones((2,)).sum().asscalar(), mxnet.util.is_np_array(), mxnet.context.cpu())
+"""
+    )
+    assert run(code) == "2.0 False cpu(0)"
+
+
+def test_to_look_for_mxnet_changes_nothing_in_numpy():
+    code = (
+        FORGET_ALIASES
+        + """
+import importlib.util, mxnet_im2rec
+assert importlib.util.find_spec("mxnet").origin
+print([name for name in ("int", "object") if hasattr(numpy, name)])
+"""
+    )
+    assert run(code) == "[]"
+
+
+def test_a_folder_of_that_name_is_no_mxnet(tmp_path):
+    (tmp_path / "mxnet").mkdir()
+    hide = "import sys\nsys.path = [place for place in sys.path if 'site-packages' not in place]\n"
+    name, message, cause = error_of_importing(hide, tmp_path)
+    assert (name, cause) == ("MXNetUnavailableError", "ModuleNotFoundError")
+    assert message.startswith("MXNet is not installed: pip install ")

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from commands import HOME, shell
@@ -147,6 +148,23 @@ def test_transforms_that_need_mxnet_are_refused_in_one_line(tmp_path, hidden, im
         "Error: These transformations need MXNet; only Compose, Resize and CenterCrop of mxnet_im2rec.transforms"
     )
     assert "MXNet is not installed: pip install " in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_file_of_transforms_that_imports_mxnet_is_refused_in_one_line(tmp_path, hidden, images):
+    (tmp_path / "mine.py").write_text("import os\nfrom mxnet.gluon.data.vision.transforms import Resize\n")
+    out, err = shell("pack", images / "images.lst", "out", "--transforms", "mine.py:Resize", folder=tmp_path, env=hidden, code=2)
+    assert "mine.py:Resize: line 2: ModuleNotFoundError: No module named 'mxnet'" in err
+    assert "Install MXNet: pip install --no-deps mxnet==1.9.1" in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("module", ["numpy", "click"])
+def test_a_package_that_is_missing_is_named_in_one_line(tmp_path, hidden, images, module):
+    place = hidden["PYTHONPATH"].split(os.pathsep)[0]
+    (Path(place) / "sitecustomize.py").write_text(HIDDEN.replace('"mxnet"', repr(module)).replace("'mxnet'", repr(module)))
+    out, err = shell("pack", images / "images.lst", "out", folder=tmp_path, env=hidden, code=1)
+    assert err.splitlines()[-1].endswith(f"No module named '{module}': pip install {module}"), err
     assert len(err.splitlines()) == 1
 
 
