@@ -68,7 +68,6 @@ def check_size(data: Buffer, max_pixels: Optional[int]) -> None:
     """
     if max_pixels is None:
         return
-    limit = Argument("max_pixels")
     size = image_size(data)
     if size is None:
         why = why_no_image(data)
@@ -77,11 +76,13 @@ def check_size(data: Buffer, max_pixels: Optional[int]) -> None:
             raise ImageError(why if sniff(data) else why + advice)  # OpenCV may know some odd header that is not known here
         check_whole(bytes(data))  # what is missing is the better reason
         what = f"{describe(data)}: how many pixels it has cannot be known before it is decoded, and "
-        raise ImageError(Text(what, limit, f" allows {max_pixels:,}; ", Argument("max_pixels", None), " decodes it all the same"))
+        allows = f" allows {max_pixels:,}; "
+        all_the_same = " decodes it all the same"
+        raise ImageError(Text(what, Argument("max_pixels"), allows, Argument("max_pixels", None), all_the_same))
     what = "image has"
-    part = tiff.size_of_parts(data) if sniff(data) in ("TIFF", "BigTIFF") else size
+    part = tiff.size_of_parts(data) if data[:2] in (b"II", b"MM") and sniff(data) in ("TIFF", "BigTIFF") else size
     if part[0] * part[1] > size[0] * size[1]:
         what, size = "strips or tiles of the TIFF have", part
     if size[0] * size[1] > max_pixels:
         found = f"the {what} {size[1]:,} x {size[0]:,} pixels, "
-        raise ImageError(Text(found, limit, f" allows {max_pixels:,} in all; raise it if that is right"))
+        raise ImageError(Text(found, Argument("max_pixels"), f" allows {max_pixels:,} in all; raise it if that is right"))

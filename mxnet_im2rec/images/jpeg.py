@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import Dict, Iterator, NamedTuple, Optional
+from typing import Dict, Iterator, NamedTuple, Optional, Tuple
 
 from ..errors import ImageError
 from . import tiff
@@ -29,41 +29,40 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _FRAMES_DECODED = frozenset([0xC0, 0xC1, 0xC2, 0xC9, 0xCA])  # all but lossless and hierarchical
 
 
-class _Segment(NamedTuple):
-    marker: int
-    start: int  # behind the marker, where the length stands
-    end: int  # by the length; it may be behind the end of the data
+def _segments(data: Buffer) -> Iterator[Tuple[int, int, int]]:
+    """Every segment, found by the length of the one before, so that those of an embedded thumbnail do not count.
 
-
-def _segments(data: Buffer) -> Iterator[_Segment]:
-    """Every segment, found by the length of the one before, so that those of an embedded thumbnail do not count."""
+    Each is its marker, where the length behind the marker stands, and the end by that length, which the data may not reach.
+    """
     position = 2
+    search, from_bytes = _MARKER.search, int.from_bytes
     while True:
-        match = _MARKER.search(data, position)
+        match = search(data, position)
         if match is None:
             return
-        marker, start = data[match.end() - 1], match.end()
-        length = 0 if marker in _WITHOUT_LENGTH else max(int.from_bytes(data[start : start + 2], "big"), 2)
-        position = start + length
-        yield _Segment(marker, start, position)
+        start = position = match.end()
+        marker = data[start - 1]
+        if marker not in _WITHOUT_LENGTH:
+            position += from_bytes(data[start : start + 2], "big")
+            if position < start + 2:  # a length of less than its own two bytes
+                position = start + 2
+        yield marker, start, position
 
 
-def _is_exif(data: Buffer, segment: _Segment) -> bool:
+def _is_exif(data: Buffer, marker: int, start: int) -> bool:
     """Whether a segment holds the orientation. Others use APP1 too, and may come first."""
-    return segment.marker == _APP1 and data[segment.start + 2 : segment.start + 2 + len(_EXIF)] == _EXIF
+    return marker == _APP1 and data[start + 2 : start + 2 + len(_EXIF)] == _EXIF
 
 
 def _first_segments(data: Buffer, header_only: bool) -> Dict[int, Buffer]:
     """The first segment of each marker, its length included: up to the first scan, or up to EOI, which must be there then."""
     found: Dict[int, Buffer] = {}
-    for segment in _segments(data):
-        if segment.marker == _EOI or (header_only and segment.marker == _SOS):
+    for marker, start, end in _segments(data):
+        if marker == _EOI or (header_only and marker == _SOS):
             return found
-        if segment.marker in _WITHOUT_LENGTH:
-            continue
-        if segment.marker != _APP1 or _is_exif(data, segment):
-            found.setdefault(segment.marker, data[segment.start : segment.end])
-        if segment.marker == _SOS and data[-2:] == END and segment.end <= len(data) - 2:
+        if marker not in found and marker not in _WITHOUT_LENGTH and (marker != _APP1 or _is_exif(data, marker, start)):
+            found[marker] = data[start:end]
+        if marker == _SOS and data[-2:] == END and end <= len(data) - 2:
             return found  # in a scan ff d9 is nothing but the end; this spares a search through the data
     if header_only:
         return found
@@ -107,11 +106,11 @@ class Head(NamedTuple):
 def read_head(data: Buffer) -> Head:
     """Read the segments before the first scan."""
     orientation = None
-    for segment in _segments(data):
-        if segment.marker == _EOI:
+    for marker, start, end in _segments(data):
+        if marker == _EOI:
             break
-        if orientation is None and _is_exif(data, segment):
-            orientation = tiff.orientation_of(data[segment.start + 2 + len(_EXIF) : segment.end])
-        if segment.marker == _SOS:
-            return Head(orientation or 1, segment.end if segment.end <= len(data) else None)
+        if orientation is None and _is_exif(data, marker, start):
+            orientation = tiff.orientation_of(data[start + 2 + len(_EXIF) : end])
+        if marker == _SOS:
+            return Head(orientation or 1, end if end <= len(data) else None)
     return Head(orientation or 1, None)
