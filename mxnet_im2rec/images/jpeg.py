@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import Dict, Iterator, NamedTuple, Optional
+from typing import Dict, Iterator, NamedTuple, Optional, Sequence
 
 from ..errors import ImageError
 from . import tiff
@@ -18,6 +18,9 @@ from .formats import Buffer, Size
 
 END = b"\xff\xd9"
 """The last bytes of a whole JPEG, the marker EOI."""
+
+MAX_SIDE = 65_500
+"""The longest side that libjpeg writes, in pixels."""
 
 # A marker, and its last ff. In entropy-coded data ff 00 is a data byte, and ff d0 to ff d7 are restart markers. Any number of ff
 # may stand before a marker. They are not matched: to search through them takes long where a card has lost data and gives ff.
@@ -95,6 +98,34 @@ def size(data: Buffer) -> Optional[Size]:
     height, width = struct.unpack_from(">HH", frame, 3)
     exif = segments.get(_APP1, b"")
     return (width, height) if tiff.is_turned(tiff.orientation_of(exif[2 + len(_EXIF) :])) else (height, width)
+
+
+def check_sides(shape: Sequence[int]) -> None:
+    """Raise ImageError if an array of this shape, (H, W) or (H, W, C), is too large for a JPEG. OpenCV would print a message."""
+    if max(shape[:2], default=0) > MAX_SIDE:
+        raise ImageError(f"a JPEG has at most {MAX_SIDE:,} pixels a side, this image is {shape[1]:,} x {shape[0]:,}; use PNG")
+
+
+class OneScan(NamedTuple):
+    """How a JPEG of one scan, not progressive, is divided."""
+
+    step: int  # how many rows of pixels are coded together
+    is_halved: bool  # whether colour has half the rows
+
+
+def one_scan(data: Buffer) -> Optional[OneScan]:
+    """How a JPEG is divided; None if it is progressive, has a scan for each channel, or ends before its first scan."""
+    segments = _first_segments(data, header_only=True)
+    frame = next((segment for marker, segment in segments.items() if marker in _FRAMES), b"")
+    head = read_head(data)
+    if len(frame) < 8 or head.scan is None or not (_FRAMES & set(segments)) <= {0xC0, 0xC1}:
+        return None
+    channels = frame[7]
+    rows = [factors & 15 for factors in frame[9 : 8 + 3 * channels : 3]]
+    if len(rows) != channels or head.scan < 2 * channels + 6 or data[head.scan - 4 - 2 * channels] != channels:
+        return None
+    most = max(rows) if channels > 1 else 1
+    return OneScan(8 * most, most == 2)
 
 
 class Head(NamedTuple):

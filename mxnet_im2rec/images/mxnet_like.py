@@ -13,9 +13,14 @@ import numpy as np
 
 from ..errors import ArgumentTypeError, ArgumentValueError, ImageError
 from ..opencv_compat import cv2
-from .formats import describe
+from . import jpeg
+from .decoder_messages import listen_to
+from .formats import describe, sniff
 
 _JPEG, _PNG = (".JPG", ".JPEG"), (".PNG",)
+_FLAGS = [cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION]
+_TYPES = ("uint8", "int8", "uint16", "int16", "int32", "float16", "float32", "float64", "int64", "uint64")  # that OpenCV 4 takes
+_NOISE = b"\xff\x00" * 64  # scan data that no encoder makes
 _SWAPPED = [0, 2, 1, 1, 2, 0]  # from which channel, to which
 
 
@@ -36,12 +41,16 @@ def imdecode(data: np.ndarray, flag: int, to_rgb: bool) -> np.ndarray:
     numpy.ndarray
         (H, W, 3) uint8, or (H, W, 1) for grey.
 
+        A JPEG that stops within its scan gives the rows that are there, and the last of them down to the end.
+
     Raises
     ------
     ImageError
         If it cannot be decoded.
     """
-    image = unchecked(data, (cv2.IMREAD_COLOR if flag else cv2.IMREAD_GRAYSCALE) | cv2.IMREAD_IGNORE_ORIENTATION)
+    image = unchecked(data, _FLAGS[flag])
+    if image is None:
+        image = _of_truncated_jpeg(data.tobytes(), flag)
     if image is None:
         raise ImageError(f"OpenCV cannot decode it: {describe(data.tobytes())}, damaged or of a kind it does not know")
     if not flag:
@@ -50,6 +59,33 @@ def imdecode(data: np.ndarray, flag: int, to_rgb: bool) -> np.ndarray:
         swapped = np.empty_like(image)
         cv2.mixChannels([image], [swapped], _SWAPPED)  # unlike cvtColor it does without threads
         image = swapped
+    return image
+
+
+def _of_truncated_jpeg(data: bytes, flag: int) -> Optional[np.ndarray]:
+    """The (H, W, 3) or (H, W) pixels of a JPEG that stops within its only scan, as OpenCV 3.4.2, inside MXNet, has them.
+
+    It keeps the rows that are there whole, and repeats the last one to the end. Newer versions give no image, but do decode the
+    same rows if an end marker is put behind the data. Where they end, it shows if the marker comes after some noise: the first
+    row that differs is coded behind the cut, or, where colour is interpolated between rows, is the one above. That is looked
+    for in colour, since a cut may be in the colour alone. Without one whole row there is what the decoder makes of the rest.
+    (MXNet's reads some 8 bytes ahead: where a row ends there, it gives one row of blocks less.)
+    """
+    scan = jpeg.one_scan(data) if sniff(data) == "JPEG" else None
+    if scan is None:
+        return None
+    colour = unchecked(np.frombuffer(data + jpeg.END, np.uint8), _FLAGS[1])
+    other, _ = listen_to(unchecked, np.frombuffer(data + _NOISE + jpeg.END, np.uint8), _FLAGS[1])
+    if colour is None or other is None:
+        return None
+    image = colour if flag else listen_to(unchecked, np.frombuffer(data + jpeg.END, np.uint8), _FLAGS[0])[0]
+    differs = (colour != other).any(axis=(1, 2))
+    first = int(differs.argmax()) if differs.any() else len(differs)
+    whole = (first + scan.is_halved) // scan.step * scan.step
+    if flag and scan.is_halved:
+        whole -= 2  # the last two need the colour below
+    if image is not None and whole > 0:
+        image[whole:] = image[whole - 1]
     return image
 
 
@@ -84,11 +120,14 @@ def imencode(image: Any, encoding: str, quality: int) -> bytes:
     """
     if not isinstance(image, np.ndarray):
         raise ArgumentTypeError("img", "must be a NumPy array, (H, W) or (H, W, C)", image)
+    if image.dtype.name not in _TYPES:
+        raise ArgumentTypeError("img", f"must be an array of uint8, or of uint16 for PNG; this one is of {image.dtype}")
     if not isinstance(encoding, str):
         raise ArgumentTypeError("img_fmt", "must be a str, such as '.jpg'", encoding)
     parameters: List[int] = []
     if encoding.upper() in _JPEG:
         parameters = [cv2.IMWRITE_JPEG_QUALITY, quality]
+        jpeg.check_sides(image.shape)
     elif encoding.upper() in _PNG:
         parameters = [cv2.IMWRITE_PNG_COMPRESSION, quality]
     elif not _is_known(encoding):
