@@ -140,7 +140,8 @@ class IndexedRecordWriter:
             and False are 1 and 0.
         image : bytes or numpy.ndarray
             The bytes of an image file, which are stored as they are; there may be none, as in records that are labels alone. A
-            bytearray or a flat memoryview of bytes serves too. Or the image, which is encoded: (H, W, 3) uint8 in RGB order, or (H, W) or (H, W, 1) grey. PNG takes (H, W, 4) RGBA too.
+            bytearray or a flat memoryview of bytes serves too. Or the image, which is encoded: (H, W, 3) uint8 in RGB order, or
+            (H, W) or (H, W, 1) grey. PNG takes (H, W, 4) RGBA too.
 
         Raises
         ------
