@@ -107,7 +107,8 @@ class Resize(Step):
     Parameters
     ----------
     size : int or (int, int)
-        In pixels, at most 65,535: (width, height), or one number for both. With ``keep_ratio`` and one number, the length of the shorter edge.
+        In pixels, at most 65,535: (width, height), or one number for both. With ``keep_ratio`` and one
+        number, the length of the shorter edge.
     keep_ratio : bool
         Whether one number keeps the ratio of the sides.
     interpolation : {1, 0, 3, 4}
