@@ -18,6 +18,9 @@ HEADER_BYTES = 24
 MAX_PIXELS = 1 << 28
 """How many pixels an image may have by default: 16,384 x 16,384. A small file can hold more pixels than the memory."""
 
+MAX_SIDE = 65_535
+"""How many pixels a side may have that is asked for: those of a JPEG, whose header has 16 bits for each side."""
+
 
 def why_too_large(record_bytes: int) -> Optional[str]:
     """Why a record of this size, header and labels included, cannot be written; None if it can."""

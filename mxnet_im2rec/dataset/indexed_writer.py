@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import collections.abc
+import math
 import numbers
 import os
 import warnings
@@ -52,7 +54,8 @@ class IndexedRecordWriter:
     ArgumentTypeError, ArgumentValueError
         If an argument is wrong.
     FileExistsError
-        If the dataset is there already, unless ``overwrite`` is given.
+        If the dataset is there already, unless ``overwrite`` is given. At the end of the block too: a file that came under its
+        name meanwhile stays, and the records that were written are lost.
     FileNotFoundError
         If the folder of the output does not exist.
     OutputError
@@ -133,10 +136,12 @@ class IndexedRecordWriter:
         index : int
             The image's id, from 0 to 2**64 - 1: the record's id, and its key in the .idx. Each may come once.
         labels : float, or sequence of float, or numpy.ndarray
-            A number, or (n,) numbers, at least one. They are stored as float32; one alone is stored in the header.
+            A number, or (n,) numbers, at least one, finite. They are stored as float32; one alone is stored in the header. True
+            and False are 1 and 0.
         image : bytes or numpy.ndarray
-            The bytes of an image file, which are stored as they are; there may be none, as in records that are labels alone. Or
-            the image, which is encoded: (H, W, 3) uint8 in RGB order, or (H, W) or (H, W, 1) grey. PNG takes (H, W, 4) RGBA too.
+            The bytes of an image file, which are stored as they are; there may be none, as in records that are labels alone. A
+            bytearray or a flat memoryview of bytes serves too. Or the image, which is encoded: (H, W, 3) uint8 in RGB order, or
+            (H, W) or (H, W, 1) grey. PNG takes (H, W, 4) RGBA too.
 
         Raises
         ------
@@ -190,13 +195,19 @@ class IndexedRecordWriter:
     def _bytes_of(self, image: Any) -> bytes:
         if isinstance(image, bytes):
             return image
-        if isinstance(image, (bytearray, memoryview)):
+        if isinstance(image, bytearray) or (isinstance(image, memoryview) and image.ndim == image.itemsize == 1):
             return bytes(image)
+        if isinstance(image, memoryview):
+            rule = (
+                f"must be flat where it is a memoryview of bytes; this one has {image.ndim} dimensions, of {image.itemsize} bytes"
+            )
+            raise ArgumentTypeError("image", rule, help="give numpy.asarray() of it if it is an image")
         if not isinstance(image, np.ndarray):
             raise ArgumentTypeError("image", "must be the bytes of an image file, or a NumPy array", image)
         shape = image.shape if image.ndim == 3 else (*image.shape, 1)
         if image.dtype != np.uint8 or len(shape) != 3 or not image.size or shape[2] not in (1, 3, 4):
-            rule = f"must be uint8 of shape (H, W, 3), or (H, W) for grey; this is {image.dtype} of shape {image.shape}"
+            kinds = "(H, W, 3), (H, W, 4) with alpha, or (H, W) for grey"
+            rule = f"must be uint8 of shape {kinds}, and not empty; this is {image.dtype} of shape {image.shape}"
             raise ArgumentValueError("image", rule)
         from ..images import codec  # loads OpenCV
 
@@ -240,6 +251,7 @@ class IndexedRecordWriter:
         if not self._num_records:
             raise EmptyDatasetError(f"no record was written to {self.rec_path!r}; no dataset was made")
         writer.finish()
+        self._refuse_existing()  # a file may have come meanwhile
         writer.publish()
 
     def __reduce__(self) -> Any:
@@ -259,14 +271,19 @@ def _check_index(index: Any) -> int:
     return found
 
 
+def _is_text(label: Any) -> bool:
+    """Whether this is no number, but a text that float() would read."""
+    return isinstance(label, (str, bytes, bytearray)) or (isinstance(label, np.ndarray) and label.dtype.kind not in "biuf")
+
+
 def _check_labels(labels: Any) -> List[float]:
     """The labels as floats that float32 can hold."""
     try:
-        if isinstance(labels, (str, bytes)):
+        if isinstance(labels, (str, bytes, bytearray, collections.abc.Set, collections.abc.Mapping)):
             raise TypeError
-        if isinstance(labels, numbers.Number) or (isinstance(labels, np.ndarray) and labels.ndim == 0):
+        if isinstance(labels, (numbers.Number, np.bool_)) or (isinstance(labels, np.ndarray) and labels.ndim == 0):
             labels = [labels]
-        found = [float(label) for label in labels if not isinstance(label, (str, bytes))]
+        found = [float(label) for label in labels if not _is_text(label)]
         if len(found) != len(labels):
             raise TypeError
     except (TypeError, ValueError, OverflowError):
@@ -274,6 +291,8 @@ def _check_labels(labels: Any) -> List[float]:
     if not found:
         raise ArgumentValueError("labels", "is empty", help="give every image at least one label")
     for label in found:
+        if not math.isfinite(label):
+            raise ArgumentValueError("labels", "must be finite", label)
         try:
             is_finite = as_float32(label) - as_float32(label) == 0
         except OverflowError:

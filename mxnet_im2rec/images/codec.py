@@ -167,9 +167,10 @@ def encode(image: np.ndarray, encoding: str, parameters: List[int]) -> bytes:
     """Encode an image, with the parameters of :func:`encoder_parameters`; ImageError if it cannot be encoded.
 
     The image is (H, W, 3) BGR, (H, W, 4) BGRA, or (H, W) or (H, W, 1) grey, uint8. PNG takes uint16 too. JPEG leaves alpha out
-    and keeps the high byte of 16 bits; it cannot have a side of more than 65,535 pixels.
+    and keeps the high byte of 16 bits; it cannot have a side of more than 65,500 pixels.
     """
     if encoding != ".png":
+        jpeg.check_sides(image.shape)
         image = to_8_bits(image)
         if image.ndim == 3 and image.shape[2] == 4:
             image = np.ascontiguousarray(image[:, :, :3])

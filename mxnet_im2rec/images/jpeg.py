@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import Dict, Iterator, NamedTuple, Optional, Tuple
+from typing import Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 from ..errors import ImageError
 from . import tiff
@@ -18,6 +18,9 @@ from .formats import Buffer, Size
 
 END = b"\xff\xd9"
 """The last bytes of a whole JPEG, the marker EOI."""
+
+MAX_SIDE = 65_500
+"""The longest side that libjpeg writes, in pixels."""
 
 # A marker, and its last ff. In entropy-coded data ff 00 is a data byte, and ff d0 to ff d7 are restart markers. Any number of ff
 # may stand before a marker. They are not matched: to search through them takes long where a card has lost data and gives ff.
@@ -94,6 +97,12 @@ def size(data: Buffer) -> Optional[Size]:
     height, width = struct.unpack_from(">HH", frame, 3)
     exif = segments.get(_APP1, b"")
     return (width, height) if tiff.is_turned(tiff.orientation_of(exif[2 + len(_EXIF) :])) else (height, width)
+
+
+def check_sides(shape: Sequence[int]) -> None:
+    """Raise ImageError if an array of this shape, (H, W) or (H, W, C), is too large for a JPEG. OpenCV would print a message."""
+    if max(shape[:2], default=0) > MAX_SIDE:
+        raise ImageError(f"a JPEG has at most {MAX_SIDE:,} pixels a side, this image is {shape[1]:,} x {shape[0]:,}; use PNG")
 
 
 class Head(NamedTuple):

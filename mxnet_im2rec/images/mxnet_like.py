@@ -13,9 +13,13 @@ import numpy as np
 
 from ..errors import ArgumentTypeError, ArgumentValueError, ImageError
 from ..opencv_compat import cv2
-from .formats import describe
+from . import jpeg
+from .decoder_messages import listen_to
+from .formats import describe, sniff
 
 _JPEG, _PNG = (".JPG", ".JPEG"), (".PNG",)
+_FLAGS = [cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION]
+_TYPES = ("uint8", "int8", "uint16", "int16", "int32", "float16", "float32", "float64", "int64", "uint64")  # that OpenCV 4 takes
 _SWAPPED = [0, 2, 1, 1, 2, 0]  # from which channel, to which
 
 
@@ -36,12 +40,18 @@ def imdecode(data: np.ndarray, flag: int, to_rgb: bool) -> np.ndarray:
     numpy.ndarray
         (H, W, 3) uint8, or (H, W, 1) for grey.
 
+        A JPEG that is cut off gives what is there; the rest is as the decoder leaves it.
+
     Raises
     ------
     ImageError
         If it cannot be decoded.
     """
-    image = unchecked(data, (cv2.IMREAD_COLOR if flag else cv2.IMREAD_GRAYSCALE) | cv2.IMREAD_IGNORE_ORIENTATION)
+    image = unchecked(data, _FLAGS[flag])
+    if (
+        image is None and sniff(data.tobytes()[:64]) == "JPEG"
+    ):  # perhaps one that is cut off: OpenCV 3.4.2, inside MXNet, decodes it
+        image = listen_to(unchecked, np.frombuffer(data.tobytes() + jpeg.END, np.uint8), _FLAGS[flag])[0]
     if image is None:
         raise ImageError(f"OpenCV cannot decode it: {describe(data.tobytes())}, damaged or of a kind it does not know")
     if not flag:
@@ -84,11 +94,14 @@ def imencode(image: Any, encoding: str, quality: int) -> bytes:
     """
     if not isinstance(image, np.ndarray):
         raise ArgumentTypeError("img", "must be a NumPy array, (H, W) or (H, W, C)", image)
+    if image.dtype.name not in _TYPES:
+        raise ArgumentTypeError("img", f"must be an array of uint8, or of uint16 for PNG; this one is of {image.dtype}")
     if not isinstance(encoding, str):
         raise ArgumentTypeError("img_fmt", "must be a str, such as '.jpg'", encoding)
     parameters: List[int] = []
     if encoding.upper() in _JPEG:
         parameters = [cv2.IMWRITE_JPEG_QUALITY, quality]
+        jpeg.check_sides(image.shape)
     elif encoding.upper() in _PNG:
         parameters = [cv2.IMWRITE_PNG_COMPRESSION, quality]
     elif not _is_known(encoding):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
+from ..arguments import whole_number
 from ..errors import ArgumentTypeError, ArgumentValueError, RecordFormatError
 
 _HEADER = struct.Struct("IfQQ")  # native, as in MXNet: a label beyond float32 becomes an infinity
@@ -180,7 +181,8 @@ def unpack_img(s: _BYTES, iscolor: int = -1) -> Tuple[IRHeader, Optional[np.ndar
     s : bytes
         The record.
     iscolor : int
-        The flags of ``cv2.imdecode``. -1: as stored. 1: colour. 0: grey. With 1 and 0 EXIF orientation is applied.
+        The flags of ``cv2.imdecode``, a whole number. -1: as stored. 1: colour. 0: grey. With 1 and 0 EXIF orientation is
+        applied.
 
     Returns
     -------
@@ -192,6 +194,8 @@ def unpack_img(s: _BYTES, iscolor: int = -1) -> Tuple[IRHeader, Optional[np.ndar
     ------
     RecordFormatError, ArgumentTypeError
         As :func:`unpack` does.
+    ArgumentTypeError, ArgumentValueError
+        If ``iscolor`` is no whole number of 32 bits.
     ImageError
         If there is no byte behind the header.
 
@@ -202,8 +206,11 @@ def unpack_img(s: _BYTES, iscolor: int = -1) -> Tuple[IRHeader, Optional[np.ndar
     """
     from ..images import mxnet_like  # loads OpenCV
 
+    flags = whole_number("iscolor", iscolor)
+    if not -(2**31) <= flags < 2**31:
+        raise ArgumentValueError("iscolor", "must be -1, 0, 1 or other flags of cv2.imdecode", iscolor)
     header, content = unpack(s)
-    return header, mxnet_like.unchecked(np.frombuffer(content, np.uint8), iscolor)
+    return header, mxnet_like.unchecked(np.frombuffer(content, np.uint8), flags)
 
 
 def imdecode(buf: Union[_BYTES, np.ndarray], flag: int = 1, to_rgb: bool = True) -> np.ndarray:
@@ -221,8 +228,10 @@ def imdecode(buf: Union[_BYTES, np.ndarray], flag: int = 1, to_rgb: bool = True)
     Returns
     -------
     numpy.ndarray
-        (H, W, 3) uint8; (H, W, 1) for grey. It may be written to. The pixels are those of the OpenCV that is installed: OpenCV 5
-        makes other grey than MXNet of a colour PNG that has a gamma.
+        (H, W, 3) uint8; (H, W, 1) for grey. It may be written to. The pixels are those of the OpenCV that is installed. From
+        version 4.12 on it makes other grey than MXNet of a colour PNG that has a gamma, by up to 20 levels; colour is the same.
+        A JPEG that is cut off in its image data gives the rows that are there, as in MXNet. The rest is as the decoder leaves it;
+        MXNet repeats the last row.
 
     Raises
     ------

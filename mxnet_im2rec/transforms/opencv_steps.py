@@ -15,10 +15,13 @@ import numpy as np
 
 from ..arguments import flag, whole_number
 from ..errors import ArgumentTypeError, ArgumentValueError, ImageError
+from ..limits import MAX_SIDE
 from ..mxnet_compat import import_mxnet
 from ..opencv_compat import cv2
 
 INTERPOLATIONS = (0, 1, 3, 4)  # 2, cubic, differs by a level here and there between MXNet's OpenCV and newer ones
+
+_MOST = 2**31 - 1  # OpenCV's sizes have 32 bits
 
 Size = Union[int, Tuple[int, int]]
 
@@ -36,20 +39,24 @@ class Step:
         Parameters
         ----------
         image : numpy.ndarray or mxnet.nd.NDArray
-            (H, W, C) uint8 with 1, 3 or 4 channels in any order, or (H, W) uint8.
+            (H, W, C) uint8 with 1 to 4 channels in any order, or (H, W) uint8.
 
         Returns
         -------
         numpy.ndarray or mxnet.nd.NDArray
-            The kind of array, the channels and the dtype that were given.
+            The kind of array, the channels and the dtype that were given, in memory of its own.
 
         Raises
         ------
+        ArgumentTypeError, ArgumentValueError
+            If the image is no such array, or empty.
         ImageError
             If the result may differ from that of MXNet's operator, or there is none.
         """
-        array = image if isinstance(image, np.ndarray) else image.asnumpy()
+        array = _checked_image(image)
         result = self.apply(array)
+        if result.base is not None:
+            result = result.copy()  # a crop shares the memory
         if array.ndim == 3:
             result = result.reshape(*result.shape[:2], array.shape[2])
         return result if array is image else _ndarray_like(image, result)
@@ -57,6 +64,20 @@ class Step:
     def apply(self, image: np.ndarray) -> np.ndarray:
         """The same for (H, W) or (H, W, C) uint8; one channel may come back as (H, W)."""
         raise NotImplementedError
+
+
+def _checked_image(image: Any) -> np.ndarray:
+    """A NumPy array that OpenCV takes, of what was given."""
+    array = image.asnumpy() if hasattr(image, "asnumpy") else image
+    kind = "must be an array of uint8, (H, W, C) or (H, W), of NumPy or an NDArray"
+    if not isinstance(array, np.ndarray):
+        raise ArgumentTypeError("image", f"{kind}; this is of type {type(image).__name__}")
+    if array.dtype != np.uint8:
+        raise ArgumentTypeError("image", f"{kind}; this one is of {array.dtype}")
+    if array.ndim not in (2, 3) or not array.size or (array.ndim == 3 and array.shape[2] > 4):
+        rule = f"must be uint8 of shape (H, W, C), with 1 to 4 channels, or (H, W), and not empty; this one is {array.shape}"
+        raise ArgumentValueError("image", rule)
+    return array
 
 
 def _ndarray_like(given: Any, result: np.ndarray) -> Any:
@@ -71,7 +92,11 @@ def _resize(image: np.ndarray, size: Tuple[int, int], interpolation: int) -> np.
     OpenCV 4 and the OpenCV 3.4.2 inside MXNet round a side of one pixel differently where Lanczos (4) makes it longer.
     """
     if interpolation == cv2.INTER_LANCZOS4 and 1 in image.shape[:2]:
-        raise OutOfReach("Lanczos gives other bits than MXNet where a side has one pixel: use Gluon's transform")
+        raise OutOfReach(
+            "Lanczos gives other bits than MXNet where a side has one pixel: use Gluon's transform (which needs MXNet)"
+        )
+    if max(size) > _MOST:
+        raise ImageError(f"it would become {size[0]:,} x {size[1]:,} pixels, more than OpenCV can make a side")
     return cv2.resize(image, size, interpolation=interpolation)
 
 
@@ -82,7 +107,8 @@ class Resize(Step):
     Parameters
     ----------
     size : int or (int, int)
-        In pixels: (width, height), or one number for both. With ``keep_ratio`` and one number, the length of the shorter edge.
+        In pixels, at most 65,535: (width, height), or one number for both. With ``keep_ratio`` and one
+        number, the length of the shorter edge.
     keep_ratio : bool
         Whether one number keeps the ratio of the sides.
     interpolation : {1, 0, 3, 4}
@@ -134,7 +160,7 @@ class CenterCrop(Step):
     Parameters
     ----------
     size : int or (int, int)
-        In pixels: (width, height), or one number for both.
+        In pixels, at most 65,535: (width, height), or one number for both.
     interpolation : {1, 0, 3, 4}
         As for :class:`Resize`, where an image is smaller.
 
@@ -199,7 +225,8 @@ class Compose:
     """Run transforms one after the other, as ``mxnet.gluon.data.vision.transforms.Compose`` does.
 
     Of :class:`Resize`, :class:`CenterCrop` and other Compose alone it needs no MXNet. Gluon's transforms and functions may be in
-    it too; then MXNet runs them, and those behind them, on NDArrays.
+    it too. :func:`mxnet_im2rec.im2rec` has MXNet run them, and those behind them, on NDArrays. A direct call gives the first one
+    what it was given: for Gluon's transforms that must be an NDArray.
 
     Parameters
     ----------
@@ -238,13 +265,20 @@ class Compose:
 
 def _checked_size(size: Any) -> Size:
     if not isinstance(size, (tuple, list)):
-        return whole_number("size", size, 1)
-    sizes = tuple(whole_number("size", each, 1) for each in size)
+        return _checked_side(size)
+    sizes = tuple(map(_checked_side, size))
     if len(sizes) == 1:
         return sizes[0]
     if len(sizes) != 2:
         raise ArgumentValueError("size", "must be one number, or (width, height)", size)
     return sizes[0], sizes[1]
+
+
+def _checked_side(value: Any) -> int:
+    side = whole_number("size", value, 1)
+    if side > MAX_SIDE:
+        raise ArgumentValueError("size", f"must be at most {MAX_SIDE:,}", side)
+    return side
 
 
 def _checked_interpolation(interpolation: Any) -> int:

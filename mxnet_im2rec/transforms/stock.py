@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any, List, Optional, Sequence, Tuple
 
+from ..limits import MAX_SIDE
 from .opencv_steps import INTERPOLATIONS, CenterCrop, Compose, CropResize, Resize, Step
 
 _DETERMINISTIC = ("Resize", "CenterCrop", "CropResize", "ToTensor", "Normalize", "Cast")
@@ -85,7 +86,11 @@ def _resize_step(size: Any, keep_ratio: Any, interpolation: Any) -> Optional[Res
 
 
 def _are_sizes(values: Any, lengths: Tuple[int, ...]) -> bool:
-    return isinstance(values, (tuple, list)) and len(values) in lengths and all(type(each) is int and each > 0 for each in values)
+    return (
+        isinstance(values, (tuple, list))
+        and len(values) in lengths
+        and all(type(each) is int and 0 < each <= MAX_SIDE for each in values)
+    )
 
 
 def undone_by_storing(blocks: Sequence[Any], stock: Any) -> Tuple[int, Tuple[int, ...]]:

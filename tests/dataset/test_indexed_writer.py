@@ -52,6 +52,10 @@ LABELS = {
     "float32": (np.float32(0.1), 0.1),
     "several": ([1, 2.5, -3], [1, 2.5, -3]),
     "a tuple": ((1, 2), [1, 2]),
+    "true": (True, 1),
+    "NumPy's true": (np.bool_(True), 1),
+    "true and false": ([True, np.bool_(False), 2], [1, 0, 2]),
+    "an array of bool": (np.array([True, False]), [1, 0]),
     "an array": (np.arange(5), [0, 1, 2, 3, 4]),
 }
 
@@ -175,6 +179,22 @@ def test_after_a_record_that_could_not_be_written_there_is_no_dataset(tmp_path, 
     assert names(tmp_path) == []
 
 
+def test_a_file_that_comes_under_its_name_meanwhile_stays(tmp_path, out):
+    for name in ("out.rec", "out.idx"):
+        with pytest.raises(FileExistsError, match=f"{name}' is there already; give another name"), IndexedRecordWriter(
+            out
+        ) as writer:
+            writer.write(0, 1, jpeg())
+            (tmp_path / name).write_text("of another", "utf-8")
+        assert names(tmp_path) == [name]
+        assert (tmp_path / name).read_text("utf-8") == "of another"
+        (tmp_path / name).unlink()
+    with IndexedRecordWriter(out, overwrite=True) as writer:
+        writer.write(0, 1, jpeg())
+        (tmp_path / "out.rec").write_text("of another", "utf-8")
+    assert len(RecordFile(out.with_suffix(".rec"))) == 1
+
+
 def test_a_writer_that_was_killed_is_no_obstacle(tmp_path, out):
     code = f"""
 import os
@@ -207,12 +227,29 @@ with IndexedRecordWriter({str(out)!r}) as writer:
         (2, None, b"x", ArgumentTypeError, "labels must be a number, or a sequence"),
         (2, np.zeros((2, 2)), b"x", ArgumentTypeError, "labels must be a number, or a sequence"),
         (2, 1e39, b"x", ArgumentValueError, "labels must be in the range of float32"),
-        (2, [1, float("nan")], b"x", ArgumentValueError, "labels must be in the range of float32"),
+        (2, [1, float("nan")], b"x", ArgumentValueError, "labels must be finite, not nan"),
+        (2, np.float32("-inf"), b"x", ArgumentValueError, "labels must be finite, not -inf"),
+        *[
+            (2, labels, b"x", ArgumentTypeError, "labels must be a number, or a sequence")
+            for labels in ({1, 2}, frozenset([1]), {1: 2}, {1: 2}.keys(), b"12", bytearray(b"12"), np.array("3"), np.array(["3"]))
+        ],
+        *[
+            (2, labels, b"x", ArgumentTypeError, "labels must be a number, or a sequence")
+            for labels in ([b"3"], [np.array("3")], [bytearray(b"3")], np.array(3j), 3j)
+        ],
+        (2, 1, memoryview(np.zeros((4, 6), np.uint8)), ArgumentTypeError, "image must be flat .* this one has 2 dimensions"),
+        (2, 1, memoryview(np.zeros(4, np.uint16)), ArgumentTypeError, "image must be flat .* has 1 dimension.* of 2 bytes"),
         (2, 1, "x", ArgumentTypeError, "image must be the bytes of an image file"),
         (2, 1, None, ArgumentTypeError, "image must be the bytes of an image file"),
         (2, 1, np.zeros((4, 6, 3)), ArgumentValueError, r"image must be uint8 .*float64 of shape \(4, 6, 3\)"),
         (2, 1, np.zeros((4, 6, 2), np.uint8), ArgumentValueError, "image must be uint8"),
-        (2, 1, np.zeros((0, 6, 3), np.uint8), ArgumentValueError, "image must be uint8"),
+        (
+            2,
+            1,
+            np.zeros((0, 6, 3), np.uint8),
+            ArgumentValueError,
+            r"image must be uint8 .*\(H, W, 4\) with alpha.* and not empty",
+        ),
         (2, 1, np.zeros(6, np.uint8), ArgumentValueError, "image must be uint8"),
     ],
 )

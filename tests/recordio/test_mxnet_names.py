@@ -43,6 +43,7 @@ LABELS = {
     "a thousand": [index / 7 for index in range(1000)],
 }
 each_label = pytest.mark.parametrize("label", list(LABELS.values()), ids=list(LABELS))
+OPENCV = tuple(map(int, cv2.__version__.split(".")[:2]))
 PAYLOADS = [b"", b"image", bytearray(b"image"), memoryview(b"image")]
 
 
@@ -190,13 +191,26 @@ def test_what_cannot_be_decoded_is_none_as_in_mxnet(bgr):
         (None, {"img_fmt": 3}, TypeError, "img_fmt must be a str"),
         (None, {"quality": "a"}, TypeError, "quality must be a whole number, not 'a'"),
         ("photo.jpg", {}, TypeError, "img must be a NumPy array"),
+        (np.zeros((4, 6), bool), {}, TypeError, "^img must be an array of uint8, or of uint16 for PNG; this one is of bool$"),
+        (np.zeros((4, 6), complex), {}, TypeError, "^img must be an array of uint8, .* of complex128$"),
+        (np.zeros((2, 65_501), np.uint8), {}, ImageError, "^a JPEG has at most 65,500 pixels a side, this image is 65,501 x 2"),
         (np.zeros((4, 6, 5), np.uint8), {}, ImageError, r"cannot encode shape \(4, 6, 5\)"),
         (np.zeros((0, 6, 3), np.uint8), {}, ImageError, r"cannot encode shape \(0, 6, 3\)"),
     ],
 )
-def test_pack_img_says_what_is_wrong(bgr, image, options, error, message):
-    with pytest.raises(error, match=message):
+def test_pack_img_says_what_is_wrong(bgr, image, options, error, message, capfd):
+    with pytest.raises(error, match=message) as caught:
         recordio.pack_img((0, 1, 2, 3), bgr if image is None else image, **options)
+    assert "\n" not in str(caught.value)
+    assert "65,500" not in message or capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("iscolor", [True, "1", 1.0, None, 2**40])
+def test_unpack_img_names_a_wrong_iscolor(bgr, iscolor):
+    record = recordio.pack_img((0, 1, 2, 3), bgr)
+    with pytest.raises((TypeError, ValueError), match="^iscolor must be .*, not ") as caught:
+        recordio.unpack_img(record, iscolor)
+    assert isinstance(caught.value, mxnet_im2rec.errors.ArgumentError)
 
 
 @pytest.fixture(scope="module")
@@ -217,13 +231,31 @@ def files(tmp_path_factory):
 @pytest.mark.parametrize("options", [{}, {"flag": 0}, {"to_rgb": False}, {"flag": 0, "to_rgb": False}], ids=str)
 def test_imdecode_is_mxnets(files, options):
     for name, data in files.items():
-        if options.get("flag") == 0 and "png" in name.lower() and int(cv2.__version__.split(".")[0]) > 4:
-            continue  # OpenCV 5 leaves the gamma of a PNG out of account
+        if options.get("flag") == 0 and "png" in name.lower() and OPENCV >= (4, 12):
+            continue  # it leaves the gamma of a PNG out of account
         ours = recordio.imdecode(data, **options)
         theirs = mx.image.imdecode(data, **{key: int(value) for key, value in options.items()}).asnumpy()
         assert (ours.shape, ours.dtype) == (theirs.shape, np.uint8), name
         assert np.array_equal(ours, theirs), name
         assert ours.flags.c_contiguous and ours.flags.writeable
+
+
+@pytest.mark.parametrize("flag", [1, 0])
+def test_a_jpeg_that_is_cut_off_gives_the_rows_that_are_there(flag):
+    data = (SKIMAGE / "rocket.jpg").read_bytes()
+    whole = recordio.imdecode(data, flag)
+    for part in (0.3, 0.54, 0.9, 0.99):
+        cut = data[: int(len(data) * part)]
+        ours, theirs = recordio.imdecode(cut, flag), mx.image.imdecode(cut, flag).asnumpy()
+        assert ours.shape == theirs.shape == whole.shape
+        rows = int(len(whole) * part * 0.8)
+        assert np.array_equal(ours[:rows], theirs[:rows]) and np.array_equal(ours[:rows], whole[:rows])
+
+
+def test_a_jpeg_that_ends_before_its_image_is_refused():
+    data = (SKIMAGE / "rocket.jpg").read_bytes()
+    with pytest.raises(ImageError, match="cannot decode it: .*JPEG"):
+        recordio.imdecode(data[: data.index(b"\xff\xda") - 100])
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, lambda data: np.frombuffer(data, np.uint8)])

@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 from mxnet.gluon.data.vision import transforms as gluon
 from photos import PHOTOS, SKIMAGE
+from PIL import Image
 
 from mxnet_im2rec import ImageError, ListEntry, im2rec, transforms
+from mxnet_im2rec.errors import ArgumentError
 from mxnet_im2rec.transforms.plan import OpenCVPlan, TransformPlan, make_plan
+from mxnet_im2rec.transforms.stock import opencv_prefix
 
 SHAPES = [(1, 1), (1, 9), (2, 3), (5, 5), (41, 1), (64, 48), (101, 67), (300, 451)]
 SIZES = [1, 8, 33, (17, 40), (64, 5)]
@@ -84,6 +87,9 @@ def test_an_image_without_channels_stays_so():
     ("make", "message"),
     [
         (lambda: transforms.Resize(0), "size must be at least 1"),
+        (lambda: transforms.Resize(2**31), "size must be at most 65,535, not 2147483648"),
+        (lambda: transforms.Resize((8, 65_536)), "size must be at most 65,535, not 65536"),
+        (lambda: transforms.CenterCrop(10**30), "size must be at most 65,535"),
         (lambda: transforms.Resize(2.5), "size must be a whole number, not 2.5"),
         (lambda: transforms.Resize((1, 2, 3)), r"size must be one number, or \(width, height\), not \(1, 2, 3\)"),
         (lambda: transforms.Resize(8, keep_ratio="yes"), "keep_ratio must be True or False"),
@@ -98,6 +104,52 @@ def test_an_image_without_channels_stays_so():
 def test_wrong_arguments_are_refused(make, message):
     with pytest.raises((ValueError, TypeError), match=f"^{message}"):
         make()
+
+
+@pytest.mark.parametrize("make", [lambda: transforms.Resize(8), lambda: transforms.CenterCrop(8)])
+@pytest.mark.parametrize(
+    ("image", "error", "message"),
+    [
+        ([[1, 2]], TypeError, "this is of type list"),
+        (None, TypeError, "this is of type NoneType"),
+        (Image.new("RGB", (9, 9)), TypeError, "this is of type Image"),
+        (np.zeros((9, 9, 3), np.int64), TypeError, "this one is of int64"),
+        (np.zeros((9, 9, 3), bool), TypeError, "this one is of bool"),
+        (np.zeros((9, 9, 3), np.float32), TypeError, "this one is of float32"),
+        (mx.nd.zeros((9, 9, 3)), TypeError, "this one is of float32"),
+        (np.zeros((0, 9, 3), np.uint8), ValueError, r"not empty; this one is \(0, 9, 3\)"),
+        (np.zeros(9, np.uint8), ValueError, r"this one is \(9,\)"),
+        (np.zeros((1, 9, 9, 3), np.uint8), ValueError, r"this one is \(1, 9, 9, 3\)"),
+        (np.zeros((9, 9, 5), np.uint8), ValueError, r"this one is \(9, 9, 5\)"),
+    ],
+)
+def test_what_is_no_image_is_refused_by_name(make, image, error, message):
+    with pytest.raises(error, match=rf"^image must be .*uint8.*\(H, W, C\).*\(H, W\).*{message}$") as caught:
+        make()(image)
+    assert isinstance(caught.value, ArgumentError)
+
+
+def test_the_result_shares_no_memory_with_the_image():
+    for image in (picture(61, 90, 3), picture(61, 90, 1), picture(20, 20, 3), picture(20, 20, 1)[:, :, 0]):
+        for each in (transforms.CenterCrop(20), transforms.Resize(20), transforms.Compose([transforms.CenterCrop(20)])):
+            found = each(image)
+            assert not np.shares_memory(found, image)
+            assert found.flags.c_contiguous and found.flags.writeable
+
+
+def test_a_result_that_is_too_long_for_opencv_is_an_image_error():
+    with pytest.raises(ImageError, match="^it would become 6,553,500,000 x 65,535 pixels"):
+        transforms.Resize(65_535, keep_ratio=True)(np.zeros((1, 100_000), np.uint8))
+
+
+@pytest.mark.parametrize("make", [lambda: gluon.Resize(2**17), lambda: gluon.CenterCrop(2**17)])
+def test_gluons_sizes_that_are_too_large_for_ours_are_left_to_mxnet(make):
+    assert opencv_prefix([make()], gluon) == []
+
+
+def test_a_direct_call_gives_gluons_transforms_what_it_was_given():
+    compose = transforms.Compose([transforms.Resize(20), gluon.ToTensor()])
+    assert compose(mx.nd.array(picture(61, 90, 3), dtype="uint8")).shape == (3, 20, 20)
 
 
 def test_they_can_be_copied_pickled_and_read():
@@ -155,7 +207,10 @@ def test_an_image_that_may_differ_is_a_failure_that_says_why(tmp_path):
     assert report.num_records == 1
     (failure,) = report.failures
     assert (failure.stage, failure.path) == ("transform", "thin.png")
-    assert failure.reason == "Lanczos gives other bits than MXNet where a side has one pixel: use Gluon's transform"
+    assert (
+        failure.reason
+        == "Lanczos gives other bits than MXNet where a side has one pixel: use Gluon's transform (which needs MXNet)"
+    )
 
 
 @pytest.mark.parametrize("options", [{}, {"color": 0}, {"color": -1, "encoding": ".png"}, {"fast_decode": True}])

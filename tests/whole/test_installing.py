@@ -67,7 +67,10 @@ def test_a_folder_that_was_there_stays(failing, tmp_path):
 
 def test_a_python_that_is_not_there(tmp_path):
     done = make_venv("python3.99", tmp_path / "venv")
-    assert done.stderr.splitlines()[0] == "Error: there is no python3.99: apt-get install python3-venv (Debian, Ubuntu)"
+    assert (
+        done.stderr.splitlines()[0]
+        == "Error: there is no Python python3.99: give another one, such as PYTHON=python3, or install it"
+    )
     assert os.listdir(tmp_path) == []
 
 
