@@ -19,8 +19,6 @@ from PIL import Image
 import mxnet_im2rec
 from mxnet_im2rec import ImageError, recordio
 
-pytestmark = pytest.mark.filterwarnings("ignore:tostring:DeprecationWarning")  # MXNet calls it for every record
-
 LABELS = {
     "whole": 3,
     "part": 3.25,
