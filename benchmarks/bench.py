@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -66,6 +67,23 @@ class Bench:
             str(int(fast_decode)),
         ]
 
+    def command(self, list_file, *options):
+        return [
+            PYTHON,
+            "-m",
+            "mxnet_im2rec",
+            "pack",
+            "--quiet",
+            list_file,
+            self.out("command"),
+            "--root",
+            str(self.root),
+            *options,
+        ]
+
+    def drop_in(self, list_file, *options):
+        return [PYTHON, "-m", "mxnet_im2rec.cli.legacy", list_file[: -len(".lst")], str(self.root), *options]
+
     def naive(self, kind, list_file):
         return [PYTHON, RUNS, "naive", kind, list_file, str(self.root), self.out("naive"), "2"]
 
@@ -78,13 +96,15 @@ class Bench:
     def compare(self, title, commands, value=None, unit="s"):
         """Run all commands in turn, round by round; the first one is what the ratios are of. The first round warms up.
 
-        `value` takes (wall seconds, what the command printed) and gives the figure; by default the wall seconds.
+        `value` takes (wall seconds, what the command printed) and gives the figure; by default the wall seconds. The CPU time of
+        a command, with all of its processes, is beside it.
         """
         figures = {name: [] for name in commands}
+        cpu = {name: [] for name in commands}
         for round_number in range(self.rounds + 1):
             for name, command in commands.items():
                 self._remove_outputs()
-                started = time.perf_counter()
+                started, cpu_before = time.perf_counter(), _cpu_of_children()
                 done = subprocess.run(command, cwd=self.work, capture_output=True, text=True)
                 wall = time.perf_counter() - started
                 if done.returncode:
@@ -94,14 +114,16 @@ class Bench:
                 printed = json.loads(done.stdout.splitlines()[-1]) if RUNS in command else None
                 if round_number:
                     figures[name].append(value(wall, printed) if value else wall)
+                    cpu[name].append(_cpu_of_children() - cpu_before)
         medians = {name: statistics.median(values) for name, values in figures.items()}
         first = next(iter(medians))
         print(f"\n{title}")
         for name, median in medians.items():
             low, high = min(figures[name]), max(figures[name])
             ratio = f"{median / medians[first]:6.2f} x" if name != first else ""
-            print(f"  {name:42s} {median:9.2f} {unit:9s} ({low:.2f} to {high:.2f}) {ratio}")
-        self.results[title] = {"unit": unit, "figures": figures, "medians": medians}
+            cpu_seconds = statistics.median(cpu[name])
+            print(f"  {name:42s} {median:9.2f} {unit:9s} ({low:.2f} to {high:.2f})  {cpu_seconds:6.2f} s of CPU {ratio}")
+        self.results[title] = {"unit": unit, "figures": figures, "medians": medians, "cpu": cpu}
         return medians
 
     def _check_reference(self, prefix):
@@ -116,13 +138,23 @@ class Bench:
                 path.unlink()
 
 
+def _cpu_of_children():
+    """In seconds, of all processes that have ended, and of those that these have waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def resize(bench):
     entries = bench.list_of("entries", bench.entries)
     commands = {
-        "im2rec, 2 workers": bench.ours("resize", entries),
+        "im2rec pack --short-edge 300 --workers 2": bench.command(entries, "--short-edge", "300", "--workers", "2"),
+        "im2rec.py --resize 300 --num-thread 2": bench.drop_in(entries, "--resize", "300", "--num-thread", "2"),
+        "im2rec() with Gluon's Resize, 2 workers": bench.ours("resize", entries),
         "mxnet.tools.im2rec --num-thread 2": bench.reference(entries, "--resize", "300", "--num-thread", "2"),
+        "bare decode + resize + encode, 2 processes": bench.bare(entries, 2),
     }
     bench.compare(f"1. Resize(300, keep_ratio=True), {bench.entries:,} entries", commands)
+    commands = {"ours": bench.ours("resize", entries), "theirs": commands["mxnet.tools.im2rec --num-thread 2"]}
     for command in commands.values():
         subprocess.run(command, cwd=bench.work, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     same = (bench.work / "ours.rec").read_bytes() == (bench.work / "entries.rec").read_bytes()
