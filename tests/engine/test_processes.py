@@ -62,6 +62,7 @@ def test_an_error_of_reading_is_no_death_of_a_worker(monkeypatch):
         collect_all(pool, 1)
 
 
+@pytest.mark.whole
 def test_a_worker_that_is_stopped_while_it_sends_is_ended_and_its_items_are_tried_again():
     with open_pool(1, timeout=1.5) as pool:
         (worker,) = pool._workers
@@ -76,6 +77,7 @@ def test_a_worker_that_is_stopped_while_it_sends_is_ended_and_its_items_are_trie
         assert collect_all(pool, 3) == [b"1", bytes(20 << 20), b"2"]
 
 
+@pytest.mark.whole
 def test_a_worker_that_is_stopped_does_not_block_what_is_sent_to_it():
     with open_pool(1, timeout=1.5) as pool:
         (worker,) = pool._workers
@@ -111,6 +113,7 @@ def test_forked_workers_need_no_shared_memory_of_the_file_system(monkeypatch):
         assert [result for _, result in run(pool, range(20))] == [str(number).encode() for number in range(20)]
 
 
+@pytest.mark.whole
 def test_a_parent_that_is_busy_takes_no_worker_for_stuck():
     with open_pool(2, timeout=0.1) as pool:
         for number, (_, result) in enumerate(run(pool, [(1 << 20,)] * 60, chunk_size=4)):
@@ -185,6 +188,7 @@ def test_a_large_result_is_sent_before_its_chunk_is_done():
         assert collect_all(pool, 1) == [bytes(9 << 20)]
 
 
+@pytest.mark.whole
 def test_a_dead_worker_is_noticed_though_its_child_holds_its_pipes_open(tmp_path):
     item = f"orphan {tmp_path / 'end'}"
     try:

@@ -221,6 +221,7 @@ def test_what_an_error_says_has_no_time_of_day_and_no_counted_names(said, explai
     assert mxnet_compat.explain(RuntimeError(said)) == explained
 
 
+@pytest.mark.whole
 def test_a_record_with_labels_is_packed_without_what_numpy_has_removed():
     code = "import warnings, mxnet_im2rec, mxnet\nwarnings.simplefilter('error')\n"
     code += "record = mxnet.recordio.pack(mxnet.recordio.IRHeader(0, [1, 2], 3, 0), b'abc')\n"
@@ -242,6 +243,7 @@ assert isinstance(numpy.bool(True), numpy.bool) and numpy.bool is not bool
     assert run(code) == ""
 
 
+@pytest.mark.whole
 def test_an_import_of_mxnet_that_has_failed_can_be_made_again_once_the_package_is_there():
     code = (
         FORGET_ALIASES

@@ -332,6 +332,7 @@ def test_as_they_are_these_files_are_whole(data):
         check_size(data, 13 * 19 - 1)
 
 
+@pytest.mark.whole
 @fuzz(1000)
 @given(
     st.one_of(
@@ -470,6 +471,7 @@ def journals(tmp_path_factory):
     return [real_journal(tmp_path_factory.mktemp("journal"))]
 
 
+@pytest.mark.whole
 @fuzz(400)
 @given(st.data())
 def test_any_journal_counts_as_far_as_it_is_understood(tmp_path_factory, journals, data):
