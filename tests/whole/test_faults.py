@@ -258,7 +258,7 @@ def test_few_files_give_an_error_that_says_what_to_do(folder, method, workers, s
 
 
 FORKED = """
-import os, pathlib, time
+import os, pathlib, time, warnings
 import cv2, numpy
 import mxnet_im2rec.images.codec
 from mxnet_im2rec import im2rec
@@ -269,6 +269,7 @@ cv2.GaussianBlur(numpy.zeros((3000, 3000, 3), numpy.uint8), (9, 9), 0)  # in thr
 tasks = [path / 'stat' for path in pathlib.Path('/proc/self/task').iterdir() if path.name != str(os.getpid())]
 while any(path.read_text().rpartition(')')[2].split()[0] != 'S' for path in tasks):  # until they sleep, to be woken in vain
     time.sleep(0.01)
+warnings.simplefilter('ignore')  # Python 3.12 and later warn of this fork
 child = os.fork()
 if not child:
     im2rec('images.lst', 'out', num_workers=1, progress=False)
