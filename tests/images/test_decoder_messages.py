@@ -234,7 +234,8 @@ def test_remarks_on_metadata_are_no_damage(capfd):
     jfif = bytearray(photo())
     jfif[jfif.index(b"JFIF\0") + 5] = 7
     assert "unknown JFIF revision" in words_of(bytes(jfif))
-    assert "sRGB" in words_of((SKIMAGE / "astronaut.png").read_bytes()) or int(cv2.__version__[0]) >= 5  # which says nothing
+    is_silent = tuple(map(int, cv2.__version__.split(".")[:2])) >= (4, 12)
+    assert is_silent or "sRGB" in words_of((SKIMAGE / "astronaut.png").read_bytes())
     for data in (bytes(jfif), (SKIMAGE / "astronaut.png").read_bytes(), photo()):
         assert listen_to(images.decode, data, 1)[1] is None
     assert capfd.readouterr().err == ""
