@@ -83,3 +83,10 @@ def test_no_text_installs_the_package_from_an_index_where_it_is_not():
 
 def test_readme_has_the_command_that_adds_mxnet():
     assert HOW_TO_INSTALL in (REPO / "README.md").read_text("utf-8").splitlines()
+
+
+def test_a_system_without_python_is_given_the_package_that_brings_it(tmp_path):
+    """As a minimal Debian is; `make` would find the one of this machine."""
+    command = ["/bin/bash", str(REPO / ".ci" / "make-venv"), "python3", str(tmp_path / "venv")]
+    done = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (1, "Error: there is no python3: apt-get install python3-venv (Debian, Ubuntu)\n")
