@@ -55,7 +55,7 @@ class _Loader(SourceFileLoader):
             self._exec_mxnet(module)
             return
         super().exec_module(module)
-        if module.__name__ in _SEND_TEXT_TO_C:
+        if module.__name__ in _SEND_TEXT_TO_C and _is_numpy_2():
             module.str = _Text  # type: ignore[attr-defined]  # what the module's functions find before Python's own
 
     def _exec_mxnet(self, module: ModuleType) -> None:
@@ -68,6 +68,12 @@ class _Loader(SourceFileLoader):
             from .mxnet_advice import unavailable
 
             raise unavailable(error) from error
+
+
+def _is_numpy_2() -> bool:
+    import numpy
+
+    return int(numpy.__version__.split(".")[0]) >= 2
 
 
 class _IsText(type):

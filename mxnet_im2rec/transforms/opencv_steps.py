@@ -8,6 +8,7 @@ operator, over many shapes and parameters.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
 
@@ -30,7 +31,7 @@ class OutOfReach(ImageError):
     """This step may not give the same bits as MXNet on this image."""
 
 
-class Step:
+class Step(ABC):
     """One of the transforms here."""
 
     def __call__(self, image: Any) -> Any:
@@ -61,9 +62,9 @@ class Step:
             result = result.reshape(*result.shape[:2], array.shape[2])
         return result if array is image else _ndarray_like(image, result)
 
+    @abstractmethod
     def apply(self, image: np.ndarray) -> np.ndarray:
         """The same for (H, W) or (H, W, C) uint8; one channel may come back as (H, W)."""
-        raise NotImplementedError
 
 
 def _checked_image(image: Any) -> np.ndarray:

@@ -231,7 +231,7 @@ def test_a_record_with_labels_is_packed_without_what_numpy_has_removed():
     assert run(code) == "True"
 
 
-@pytest.mark.skipif(numpy.__version__ < "2", reason="before NumPy 2 the text of its numbers is that of Python's")
+@pytest.mark.skipif(int(numpy.__version__.split(".")[0]) < 2, reason="before NumPy 2 the text of its numbers is that of Python's")
 def test_the_arguments_of_operators_may_be_numpys_numbers():
     code = """
 import mxnet_im2rec, mxnet, numpy
