@@ -13,13 +13,14 @@ from typing import Iterable, List, Sequence, Tuple, Union
 import numpy as np
 
 from ..errors import OutputError
+from ..recordio.frames import Buffer
 from ..recordio.index import read_index
 from ..values import DamagedImage, Failure
 from .journal import KeptFailure
 from .writer import RecordWriter
 
-Outcome = Union[Failure, Tuple[int, bytes]]
-"""What became of an entry: a Failure, or the index of a record and the record."""
+Outcome = Union[Failure, Tuple[int, Sequence[Buffer]]]
+"""What became of an entry: a Failure, or the index of a record and the pieces of its frames."""
 
 
 def mend(
@@ -54,7 +55,7 @@ def mend(
                     failures.append(KeptFailure(failure.entries, failure.records + num_mended, outcome))
                 else:
                     copy_up_to(failure.records)
-                    writer.write(*outcome)
+                    writer.write_frames(*outcome)
                     num_mended += 1
             copy_up_to(kept.records)
     except OutputError:

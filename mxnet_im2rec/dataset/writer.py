@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Dict, Iterable, List, Optional, Sequence, Text
 
 from ..errors import OutputError, ResumeError
 from ..mxnet_compat import explain
+from ..recordio.frames import Buffer, frame
 from ..recordio.paths import DatasetPaths
 from ..recordio.stream import MXNetRecordStream, RecordStream
 from ..text import Argument, Call, Text, count, printable
@@ -243,9 +244,13 @@ class RecordWriter:
 
     def write(self, index: int, record: bytes) -> None:
         """Append one record under its index."""
+        self.write_frames(index, frame(record))
+
+    def write_frames(self, index: int, pieces: Sequence[Buffer]) -> None:
+        """Append one record, in the pieces of its frames, under its index."""
         try:
             self._note(index, self.num_bytes)
-            self.num_bytes += self._stream.write(record)
+            self.num_bytes += self._stream.write(pieces)
             self._check_position()
             if self.num_bytes - self._written_back > _WRITE_BACK_BYTES:
                 self._write_back()

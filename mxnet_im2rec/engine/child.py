@@ -4,14 +4,15 @@
 
 Between parent and child:
 
-1. The parent makes two pipes for this child alone, one for jobs and one for replies, and a small piece of shared memory, the
-   state. Then it starts the child.
+1. The parent makes two pipes for this child alone, one for jobs and one for replies, and memory that both share, for the
+   child's state and for the bytes of its results. Then it starts the child.
 2. The child calls ``work.prepare()``, which loads what the work needs. From then on it is ready.
 3. The parent sends jobs: ``(ticket, items)``. It sends the next one while the child is busy, so that the child never waits.
 4. The child works on the items, one after the other. Before each it writes the item's position into the state, so that the
    parent knows it even if the child dies at once.
-5. The child replies ``(ticket, results, is_last, error)`` when the job is done, and also in the middle of a job when its
-   results have become large.
+5. The child replies ``(ticket, results, starts, end, is_last, error)`` when the job is done, and also in the middle of a job
+   when its results have become large. A result that lies in the shared memory has its start there, and its size in its own
+   place; any other has the start -1. ``end`` is what RingReader needs to give their room back.
 6. The parent sends None. The child ends, with exit code 0.
 
 If the work raises, the reply has the traceback as ``error``, and the child ends. If there is no memory or file left for an item
@@ -21,7 +22,6 @@ that a fresh process may well have, the child writes into the state that it is w
 from __future__ import annotations
 
 import ctypes
-import mmap
 import multiprocessing
 import os
 import signal
@@ -32,66 +32,21 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Callable, List, Sequence
 
 from .messages import MessageReader, pack
-from .pool import do_work, size_of
+from .pool import Pieces, do_work, size_of
+from .shared import RingWriter, SharedMemory, WorkerState
 
-_FLUSH_BYTES = 8 << 20  # results of this size are sent, though their job is not done
-_NOT_READY, _ON_NO_ITEM = -1, -2  # in place of a position
+_FLUSH_BYTES = 2 << 20  # results of this size are sent, though their job is not done: their room is needed
 _PR_SET_PDEATHSIG = 1  # prctl.h
 
 
-class WorkerState:
-    """Where a child is: three numbers in memory that it shares with its parent. The child writes, the parent reads."""
-
-    def __init__(self, context: Any) -> None:
-        if context.get_start_method() == "fork":
-            self._numbers: Any = memoryview(mmap.mmap(-1, 24)).cast("q")  # unlike RawArray, it needs no /dev/shm
-        else:
-            self._numbers = context.RawArray("q", 3)
-        self._numbers[0] = _NOT_READY
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether the child has loaded what it needs."""
-        return self._numbers[0] != _NOT_READY
-
-    @property
-    def position(self) -> int:
-        """The position, in its job, of the item that the child is on; negative where it is on none."""
-        return self._numbers[0]
-
-    def leave_item(self) -> None:
-        """The child is ready, and on no item: it waits for a job, or sends results."""
-        self._numbers[0] = _ON_NO_ITEM
-
-    @property
-    def num_begun(self) -> int:
-        """How many items the child has begun, of all its jobs."""
-        return self._numbers[1]
-
-    def begin(self, position: int) -> None:
-        self._numbers[0] = position
-        self._numbers[1] += 1
-
-    @property
-    def is_worn_out(self) -> bool:
-        """Whether the child ends because it lacks memory, or the like, which a fresh process has."""
-        return bool(self._numbers[2])
-
-    def wear_out(self) -> None:
-        self._numbers[2] = 1
-
-    def wear_out_on(self, position: int) -> None:
-        self._numbers[0] = position
-        self.wear_out()
-
-
-def run(jobs: Connection, replies: Connection, work: Any, state: WorkerState) -> None:
+def run(jobs: Connection, replies: Connection, work: Any, memory: SharedMemory) -> None:
     """Be a worker, until the parent sends None or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _die_with_parent()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     ticket = -1
+    state, ring = WorkerState(memory), RingWriter(memory)
     reader = MessageReader(jobs)
     try:
         work.prepare()
@@ -101,16 +56,17 @@ def run(jobs: Connection, replies: Connection, work: Any, state: WorkerState) ->
             if job is None:
                 return
             ticket, items = job
-            _do_job(ticket, items, replies, work, state)
+            _do_job(ticket, items, replies, work, state, ring)
     except MemoryError:
         state.wear_out()
     except Exception:
-        _send(replies, (ticket, [], False, traceback.format_exc()))
+        _send(replies, (ticket, [], [], 0, False, traceback.format_exc()))
 
 
-def _do_job(ticket: int, items: Sequence[Any], replies: Connection, work: Callable, state: WorkerState) -> None:
+def _do_job(ticket: int, items: Sequence[Any], replies: Connection, work: Callable, state: WorkerState, ring: RingWriter) -> None:
     pid = os.getpid()
     results: List[Any] = []
+    starts: List[int] = []
     num_bytes = 0
     for position, item in enumerate(items):
         state.begin(position)
@@ -118,13 +74,16 @@ def _do_job(ticket: int, items: Sequence[Any], replies: Connection, work: Callab
         # An item that a fresh process has no room for gets its result: the next fresh process has no room for it either.
         is_worn_out = state.num_begun > 1 and getattr(work, "is_worn_out", False)
         if not is_worn_out:
-            results.append(result)
-            num_bytes += size_of(result)
+            size = size_of(result)
+            start = ring.put(result) if type(result) is Pieces else None  # a subclass has more to say, and is rare
+            results.append(result if start is None else size)
+            starts.append(-1 if start is None else start)
+            num_bytes += size
         is_last = position == len(items) - 1 and not is_worn_out
         if results and (is_last or is_worn_out or num_bytes > _FLUSH_BYTES):
             state.leave_item()
-            _send(replies, (ticket, results, is_last, None))
-            results, num_bytes = [], 0
+            _send(replies, (ticket, results, starts, ring.num_bytes, is_last, None))
+            results, starts, num_bytes = [], [], 0
         if is_worn_out:
             state.wear_out_on(position)
             return

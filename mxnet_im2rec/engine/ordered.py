@@ -8,7 +8,7 @@ from collections import deque
 from itertools import islice
 from typing import Any, Deque, Dict, Iterable, Iterator, NamedTuple, Tuple
 
-from .pool import Pool, size_of
+from .pool import Pieces, Pool, size_of
 
 
 class _Chunk(NamedTuple):
@@ -25,7 +25,7 @@ def ordered_map(
 
     Items are read as far as is needed to keep the workers busy. At most ``chunk_size`` of them go to a worker at once. At most
     ``max_items`` are in flight: read, and their results not yet yielded. While results that wait for their turn take more than
-    ``max_bytes``, the pool gets no more items.
+    ``max_bytes``, the pool gets no more items. A result that is :class:`Pieces` is released when the next one is asked for.
     """
     source = iter(items)
     chunk_size = max(1, min(chunk_size, max_items // pool.capacity))
@@ -58,4 +58,8 @@ def ordered_map(
                 del chunks[first]
             num_items -= 1
             num_bytes -= size_of(result)
-            yield item, result
+            try:
+                yield item, result
+            finally:
+                if isinstance(result, Pieces):
+                    result.release()

@@ -47,8 +47,23 @@ class Pool(Protocol):
         """
 
 
+class Pieces(tuple):
+    """Bytes in pieces, as a result of the work. What counts is what the pieces are together.
+
+    A pool of processes brings them as one piece, a view of memory that it shares with the worker. So whoever gets pieces may use
+    them until they are released, and no longer.
+    """
+
+    __slots__ = ()
+
+    def release(self) -> None:
+        """Give back the memory, once the pieces are not needed any more."""
+
+
 def size_of(result: Any) -> int:
     """How much memory a result counts for: bytes have their length, anything else is taken for a small value."""
+    if isinstance(result, Pieces):
+        return sum(map(len, result))
     return len(result) if isinstance(result, bytes) else 256
 
 

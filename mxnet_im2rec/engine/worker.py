@@ -23,6 +23,7 @@ from ..text import Argument, Text
 from . import child
 from .jobs import Job
 from .messages import MessageReader, pack
+from .shared import RingReader, SharedMemory, WorkerState
 
 LEAVE_SECONDS = 5.0  # how long a worker that is done, or killed, may take to end
 
@@ -34,6 +35,7 @@ _ADVICE = {  # by the error of starting a worker
     errno.ENOMEM: Text("there is no memory for another process; ", _FEWER),
 }
 _OTHER_ADVICE = Text("use another start method (", Argument("mp_context"), "), or no workers (", Argument("num_workers", 0), ")")
+_SHARED_BYTES, _SHARED_BYTES_OF_ALL = 8 << 20, 256 << 20  # that one worker shares with this process, and all workers together
 _F_SETPIPE_SZ, _PIPE_BYTES = 1031, 1 << 20  # fcntl.h; the most that a user may ask for by default
 
 
@@ -48,10 +50,12 @@ class Reply(NamedTuple):
 class Worker:
     """A worker process, started on creation."""
 
-    def __init__(self, context: Any, work: Callable, number: int) -> None:
+    def __init__(self, context: Any, work: Callable, number: int, shared_bytes: int) -> None:
         self.number = number  # in its pool; a worker that replaces another one takes over its number
         self.jobs: Deque[Job] = deque()  # what the worker has got, and not finished
-        self._state = child.WorkerState(context)
+        memory = SharedMemory(shared_bytes, context)
+        self._state, self._ring = WorkerState(memory), RingReader(memory)
+        self._state.begin_life()
         self._num_sent = 0  # bytes, to it
         self._last_seen = (0, 0, 0)  # how many items it had begun, and how many bytes had gone to it and come from it
         self._seconds_still = 0.0  # for which none of these has changed
@@ -62,7 +66,7 @@ class Worker:
         self.reader = MessageReader(pipe)
         os.set_blocking(self.outbox.fileno(), False)
         os.set_blocking(pipe.fileno(), False)
-        arguments = (jobs, replies, work, self._state)
+        arguments = (jobs, replies, work, memory)
         self.process = context.Process(target=child.run, args=arguments, name=f"im2rec-{number}", daemon=True)
         try:
             with warnings.catch_warnings():
@@ -72,6 +76,7 @@ class Worker:
         finally:
             jobs.close()  # the child alone has these ends now, so that its death closes them
             replies.close()
+            memory.close_file()
 
     @property
     def is_ready(self) -> bool:
@@ -121,11 +126,11 @@ class Worker:
         message = self.reader.take()
         if message is None:
             return None
-        ticket, results, is_last, error = message
+        ticket, results, starts, end, is_last, error = message
         if error is not None:
             raise self._broken(error, name_of)
         self.jobs[0].num_received += len(results)
-        return Reply(ticket, results, self.jobs.popleft() if is_last else None)
+        return Reply(ticket, self._ring.take(starts, results, end), self.jobs.popleft() if is_last else None)
 
     def _broken(self, error: str, name_of: Callable[[Any], str]) -> WorkerDiedError:
         if not self.is_ready:
@@ -178,7 +183,7 @@ class Worker:
 def start_worker(context: Any, work: Callable, number: int, num_workers: int) -> Worker:
     """Start a worker; raise WorkerDiedError, with advice, where the system does not allow it."""
     try:
-        return Worker(context, work, number)
+        return Worker(context, work, number, min(_SHARED_BYTES, _SHARED_BYTES_OF_ALL // num_workers))
     except OSError as error:
         advice = _ADVICE.get(error.errno or 0, _OTHER_ADVICE)
         which = f"worker process {number + 1} of {num_workers}"

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import List, Sequence
 
 from ..errors import ResumeError
-from ..recordio.frames import frame
 from ..recordio.reader import RecordFile
 from ..storage.filebuffer import FileBuffer
 from ..text import Argument, Text
@@ -44,7 +43,7 @@ def prove(run: Run, rec: str, idx: str, entries: Sequence[ListEntry], way_out: s
             there = bytes(buffer[record.offset : record.next_offset])
             if isinstance(made, Failure):
                 raise _differs(entry, Text("made again now, it fails: ", str(made.reason)), way_out)
-            if b"".join(frame(made)) != there:
+            if b"".join(made) != there:
                 raise _differs(entry, f"made again now, it differs from the record in {rec!r}", way_out)
 
 

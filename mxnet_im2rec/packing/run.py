@@ -14,12 +14,12 @@ from typing import Any, Iterator, List, Tuple, Union
 from ..dataset.journal import KeptFailure
 from ..dataset.writer import RecordWriter
 from ..engine.ordered import ordered_map
+from ..engine.pool import Pieces
 from ..errors import ErrorLimitExceeded
 from ..progress import ProgressCallback
-from ..transforms.pipeline import DamagedBytes
 from ..values import DamagedImage, Entries, Failure, ListEntry
 from .settings import PackSettings
-from .worker import Worker
+from .worker import DamagedRecord, Worker
 from .workers import BYTES_IN_FLIGHT, CHUNK_ENTRIES
 
 _log = logging.getLogger("mxnet_im2rec")
@@ -65,7 +65,7 @@ class Run:
                 not_secured.append(KeptFailure(self.num_entries, writer.num_records, result))
                 self.fail(result)
             else:
-                writer.write(entry.index, self.look_at(result, entry, self.num_entries))
+                writer.write_frames(entry.index, self.look_at(result, entry, self.num_entries))
             self.take(entry)
             if self.num_entries == next_checkpoint:
                 writer.checkpoint(self.num_entries, str(self.digest), not_secured, self.places_of_damaged)
@@ -82,9 +82,9 @@ class Run:
         self.num_entries += 1
         self.digest.add(entry)
 
-    def look_at(self, record: bytes, entry: ListEntry, num_before: int) -> bytes:
+    def look_at(self, record: Pieces, entry: ListEntry, num_before: int) -> Pieces:
         """The record; if its image is damaged, take note of that."""
-        if isinstance(record, DamagedBytes):
+        if isinstance(record, DamagedRecord):
             image = DamagedImage(entry.line, entry.index, entry.path, record.damage)
             self.places_of_damaged.append((num_before, image))
             _log.warning("damaged inside, and stored all the same: %s", image)

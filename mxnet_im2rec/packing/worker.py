@@ -1,16 +1,30 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a worker does with one entry: the pipeline makes the image's bytes, and the record's header comes before them."""
+"""What a worker does with one entry: the pipeline makes the image's bytes, and they become a record with header and frames."""
 
 from __future__ import annotations
 
 from typing import Union
 
+from ..engine.pool import Pieces
 from ..errors import ImageError
 from ..limits import why_too_large
+from ..recordio.frames import frame
 from ..recordio.header import pack_header
 from ..transforms.pipeline import DamagedBytes, Pipeline
 from ..values import Failure, ListEntry
+
+
+class DamagedRecord(Pieces):
+    """The record of an image that is damaged inside; ``damage`` says how."""
+
+    damage: str
+
+    @classmethod
+    def of(cls, record: Pieces, damage: str) -> DamagedRecord:
+        made = cls(record)
+        made.damage = damage
+        return made
 
 
 class Worker:
@@ -29,8 +43,8 @@ class Worker:
         """Make a worker process ready."""
         self.pipeline.prepare()
 
-    def __call__(self, entry: Union[ListEntry, Failure]) -> Union[bytes, Failure]:
-        """The record, DamagedBytes if its image is damaged inside; or why there is none.
+    def __call__(self, entry: Union[ListEntry, Failure]) -> Union[Pieces, Failure]:
+        """The record as it stands in a .rec, a DamagedRecord if its image is damaged inside; or why there is none.
 
         A Failure of reading the list stays as it is: it keeps its place among the entries.
         """
@@ -40,16 +54,16 @@ class Worker:
         if isinstance(image, Failure):
             return image
         try:
-            record = with_header(entry, image)
+            record = record_of(entry, image)
         except Exception as error:
             return self.pipeline.failure(entry, "pack", error)
-        return DamagedBytes.of(record, image.damage) if isinstance(image, DamagedBytes) else record
+        return DamagedRecord.of(record, image.damage) if isinstance(image, DamagedBytes) else record
 
 
-def with_header(entry: ListEntry, image: bytes) -> bytes:
-    """The record of an image; ImageError if it is too large."""
+def record_of(entry: ListEntry, image: bytes) -> Pieces:
+    """The record of an image, in the pieces of its frames; ImageError if it is too large."""
     header = pack_header(entry.index, entry.labels)
     why = why_too_large(len(header) + len(image))
     if why is not None:
         raise ImageError(why)
-    return header + image
+    return Pieces(frame(header, image))

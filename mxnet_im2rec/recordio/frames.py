@@ -9,6 +9,7 @@ are left out: cflag 0 is a whole record, 1 its first part, 2 a middle one, 3 the
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import Iterator, List, Optional, Sequence, Tuple, Union
 
@@ -20,49 +21,78 @@ from ..storage.filebuffer import FileBuffer, UnreadableError
 
 MAGIC = 0xCED7230A
 
+Buffer = Union[bytes, memoryview]
+
 _FIRST_LOOK, _LARGEST_LOOK = 1 << 12, 1 << 22  # bytes that are searched at once
 
 _WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
 MAGIC_BYTES = struct.pack("<I", MAGIC)
 _HEAD = struct.Struct("<II")
+_MAGIC = re.compile(re.escape(MAGIC_BYTES))
+_MAGIC_WORD, _WORD = np.uint32(MAGIC), np.dtype("<u4")
+_SMALL = 8192  # bytes; in fewer of them the regular expression is the faster one, in more NumPy
 _PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")
 
 
-def frame(payload: bytes) -> List[bytes]:
+def frame(payload: Buffer, rest: Buffer = b"") -> Tuple[Buffer, ...]:
     """The pieces whose concatenation is the payload's record in a .rec: a multiple of 4 bytes. ValueError if it is too long.
+
+    The payload may be given in two parts, such as a header and an image, so that nobody has to join them. Then the first part must
+    have a multiple of 4 bytes.
 
     Examples
     --------
     >>> b"".join(frame(b"abcde")).hex(" ", 4)
     '0a23d7ce 05000000 61626364 65000000'
+    >>> b"".join(frame(b"abcd", b"e")) == b"".join(frame(b"abcde"))
+    True
     """
-    if len(payload) > MAX_RECORD_BYTES:
-        raise ValueError(f"a record of {len(payload):,} bytes; RecordIO's limit is {MAX_RECORD_BYTES:,}")
-    words = np.frombuffer(payload, "<u4", len(payload) // 4)
-    splits = (np.flatnonzero(words == MAGIC) * 4).tolist()
-    if not splits:
-        return [_HEAD.pack(MAGIC, len(payload)), payload, _PADDING[len(payload) & 3]]
-    pieces = []
+    size = len(payload) + len(rest)
+    if size > MAX_RECORD_BYTES:
+        raise ValueError(f"a record of {size:,} bytes; RecordIO's limit is {MAX_RECORD_BYTES:,}")
+    if _splits(payload) or _splits(rest):
+        return _frame_split(b"".join((payload, rest)))
+    head, padding = _HEAD.pack(MAGIC, size), _PADDING[size & 3]
+    return (head + payload, rest, padding) if rest else (head, payload, padding)
+
+
+def _splits(data: Buffer) -> List[int]:
+    """Where the magic is, at multiples of 4."""
+    if len(data) < _SMALL:
+        if _MAGIC.search(data) is None:
+            return []
+    words = np.frombuffer(data, _WORD, len(data) // 4)
+    are_magic = words == _MAGIC_WORD
+    return (np.flatnonzero(are_magic) * 4).tolist() if np.count_nonzero(are_magic) else []
+
+
+def _frame_split(payload: bytes) -> Tuple[Buffer, ...]:
+    splits = _splits(payload)
+    pieces: List[Buffer] = []
     start = 0
     for number, end in enumerate([*splits, len(payload)]):
         cflag = _FIRST if number == 0 else _LAST if number == len(splits) else _MIDDLE
         pieces += [_HEAD.pack(MAGIC, cflag << 29 | end - start), payload[start:end]]
         start = end + 4
-    return [*pieces, _PADDING[len(payload) & 3]]
+    return (*pieces, _PADDING[len(payload) & 3])
 
 
-def framed_size(payload: bytes) -> int:
-    """How many bytes the payload's record takes in a .rec.
+def payload_of(pieces: Sequence[Buffer]) -> bytes:
+    """The payload of one record, from the pieces that :func:`frame` gives, or from one piece that has them all.
 
     Examples
     --------
-    >>> framed_size(b"abcde") == len(b"".join(frame(b"abcde")))
-    True
+    >>> payload_of(frame(b"abcde"))
+    b'abcde'
     """
-    splits = 0
-    if MAGIC_BYTES in payload:
-        splits = int(np.count_nonzero(np.frombuffer(payload, "<u4", len(payload) // 4) == MAGIC))
-    return 8 + len(payload) + 4 * splits + (-len(payload) & 3)  # a split puts a head of 8 bytes in the place of 4
+    data = b"".join(pieces)
+    parts = []
+    start = 0
+    while start < len(data):
+        size = _HEAD.unpack_from(data, start)[1] & MAX_RECORD_BYTES
+        parts.append(data[start + 8 : start + 8 + size])
+        start += 8 + size + (-size & 3)
+    return MAGIC_BYTES.join(parts)
 
 
 def read_frame(buffer: FileBuffer, offset: int, path: str) -> Tuple[int, int, int]:

@@ -17,7 +17,7 @@ from ..errors import ArgumentTypeError, ArgumentValueError, OutputError, RecordF
 from ..storage.filebuffer import FileBuffer
 from ..storage.forks import ForkLock
 from .advice import damaged_rec
-from .frames import read_record
+from .frames import frame, read_record
 from .index import read_keys
 from .stream import RecordStream
 
@@ -167,7 +167,7 @@ class MXRecordIO:
 
     def _write(self, record: bytes) -> None:
         try:
-            self._stream.write(record)
+            self._stream.write(frame(record))
         except OSError as error:
             with suppress(OSError):  # what has failed first is what to tell
                 self._stream.take_back()

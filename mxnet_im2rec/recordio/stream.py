@@ -11,10 +11,10 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import contextmanager
-from typing import Any, BinaryIO, Iterator, Optional, TextIO
+from typing import Any, BinaryIO, Iterator, Optional, Sequence, TextIO
 
 from ..mxnet_compat import explain, flush_c_streams, import_mxnet
-from .frames import frame, framed_size
+from .frames import Buffer, payload_of
 
 _PIECES_AT_ONCE = 1024  # what writev takes (IOV_MAX, limits.h)
 _COPY_BYTES, _READ_BYTES = 1 << 30, 8 << 20  # at once, of records that are copied
@@ -39,9 +39,8 @@ class RecordStream:
         """The position in the .rec; -1 where the system cannot say it."""
         return self._rec.tell()
 
-    def write(self, record: bytes) -> int:
-        """Append a record; gives how many bytes it takes."""
-        pieces = frame(record)
+    def write(self, pieces: Sequence[Buffer]) -> int:
+        """Append a record, in the pieces of its frames; gives how many bytes it takes."""
         size = sum(map(len, pieces))
         if os.writev(self._rec.fileno(), pieces[:_PIECES_AT_ONCE]) != size:
             self._rec.seek(self._position)  # a disk that is almost full, or very many pieces: once more, up to the error
@@ -124,10 +123,10 @@ class MXNetRecordStream:
             position = self._mxnet.tell()
         return -1 if position == _NO_POSITION else position
 
-    def write(self, record: bytes) -> int:
+    def write(self, pieces: Sequence[Buffer]) -> int:
         with _mxnet_errors_as_oserror():
-            self._mxnet.write(record)  # not write_idx(), which keeps every key and offset in memory
-        return framed_size(record)
+            self._mxnet.write(payload_of(pieces))  # not write_idx(), which keeps every key and offset in memory
+        return sum(map(len, pieces))
 
     def flush(self) -> None:
         flush_c_streams()  # where MXNet has its records until then

@@ -12,14 +12,15 @@ from typing import Callable, Iterable, List, Union
 from ...arguments import most_workers
 from ...dataset.writer import RecordWriter
 from ...engine.ordered import ordered_map
+from ...engine.pool import Pieces
 from ...errors import EmptyDatasetError, WorkerDiedError
 from ...lists.lst_file import LstFile
 from ...packing.settings import PackSettings
+from ...packing.worker import DamagedRecord
 from ...packing.workers import BYTES_IN_FLIGHT, CHUNK_ENTRIES, open_pool
 from ...progress import open_progress
 from ...recordio.paths import DatasetPaths
 from ...text import count, message_of
-from ...transforms.pipeline import DamagedBytes
 from ...values import Failure, ListEntry
 from ..errors import WrongCall
 from ..output import failure_line, say
@@ -83,13 +84,13 @@ def _pack(list_path: str, work: Work, args: argparse.Namespace) -> bool:
 
     with open_progress(None, LstFile(list_path).count) as show_progress:
 
-        def take_down(entry: Union[ListEntry, Failure], result: Union[bytes, Failure]) -> None:
+        def take_down(entry: Union[ListEntry, Failure], result: Union[Pieces, Failure]) -> None:
             nonlocal num_done, num_failed
             num_done += 1
             if isinstance(result, Failure):
                 num_failed += 1
                 say(failure_line(result, list_path, worded(result.reason)))
-            elif isinstance(result, DamagedBytes):
+            elif isinstance(result, DamagedRecord):
                 say(f"{list_path}:{entry.line}: warning: {entry.path!r}: packed all the same, but {worded(result.damage)}")
             show_progress(num_done, num_failed)
 
@@ -118,7 +119,7 @@ def _pack_list(
     work: Work,
     paths: DatasetPaths,
     num_thread: int,
-    take_down: Callable[[Union[ListEntry, Failure], Union[bytes, Failure]], None],
+    take_down: Callable[[Union[ListEntry, Failure], Union[Pieces, Failure]], None],
 ) -> int:
     """Do the work on every entry, write the records, and give their number; ``take_down`` receives every entry with its result.
 
@@ -132,7 +133,7 @@ def _pack_list(
             if isinstance(result, Failure):
                 num_failures += 1
             else:
-                writer.write(entry.index, result)
+                writer.write_frames(entry.index, result)
                 num_records += 1
             take_down(entry, result)
         if num_failures and not num_records:

@@ -11,14 +11,14 @@ from typing import Union
 
 import numpy as np
 
+from ...engine.pool import Pieces
 from ...errors import ImageError
 from ...images.checks import check_readable_by_mxnet, check_whole
 from ...images.decoder_messages import listen_to
 from ...images.formats import describe
 from ...opencv_compat import cv2
-from ...packing.worker import with_header
+from ...packing.worker import DamagedRecord, record_of
 from ...storage.opening import open_without_waiting
-from ...transforms.pipeline import DamagedBytes
 from ...transforms.processes import prepare_worker_process
 from ...values import Failure, ListEntry
 from .entries import as_stored
@@ -28,7 +28,7 @@ from .output import reason_of
 class Work:
     """From an entry to its record, or to a Failure that says why there is none.
 
-    As MXNet's tool does, it packs an image that is not as it should be, if OpenCV decodes it. Such a record is DamagedBytes.
+    As MXNet's tool does, it packs an image that is not as it should be, if OpenCV decodes it. Such a record is a DamagedRecord.
 
     It is never worn out, as packing's worker can be: no transform of a user's runs here, so nothing of one image stays in memory,
     and an image that has no room here would have none in a fresh process either.
@@ -51,7 +51,7 @@ class Work:
         """What to say when images have failed."""
         return "" if os.path.isdir(self._root) else f"; ROOT, {self._root!r}, is no folder"
 
-    def __call__(self, entry: Union[ListEntry, Failure]) -> Union[bytes, Failure]:
+    def __call__(self, entry: Union[ListEntry, Failure]) -> Union[Pieces, Failure]:
         if isinstance(entry, Failure):
             return entry
         stage = "read"
@@ -73,10 +73,10 @@ class Work:
                 data = self._encode(image)
             stage = "pack"
             labels = tuple(map(as_stored, entry.labels))
-            record = with_header(entry._replace(labels=labels), data)
+            record = record_of(entry._replace(labels=labels), data)
         except Exception as error:  # one image's failure, not the run's
             return Failure(entry.line, entry.index, entry.path, stage, reason_of(error))
-        return DamagedBytes.of(record, doubt) if doubt else record
+        return DamagedRecord.of(record, doubt) if doubt else record
 
     def _doubt(self, data: bytes) -> str:
         """What is wrong with a file that is packed all the same."""
