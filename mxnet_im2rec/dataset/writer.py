@@ -16,6 +16,7 @@ import sys
 from contextlib import ExitStack, suppress
 from typing import Any, BinaryIO, Dict, Iterable, List, Optional, Sequence, TextIO, Tuple
 
+from ..engine.pool import Pool
 from ..errors import OutputError, ResumeError
 from ..mxnet_compat import explain
 from ..recordio.frames import Buffer, frame
@@ -241,6 +242,10 @@ class RecordWriter:
             raise ResumeError(printable(Text(f"{self.paths.rec!r} was begun with other settings: ", *what, advice)))
 
     # Records.
+
+    def share_writing(self, pool: Pool) -> None:
+        """Let the workers of a pool write their records themselves, unless it is MXNet that writes."""
+        self._stream.share_writing(pool)
 
     def write(self, index: int, record: bytes) -> None:
         """Append one record under its index."""

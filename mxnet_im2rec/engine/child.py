@@ -13,7 +13,9 @@ Between parent and child:
 5. The child replies ``(ticket, results, starts, end, is_last, error)`` when the job is done, and also in the middle of a job
    when its results have become large. A result that lies in the shared memory has its start there, and its size in its own
    place; any other has the start -1. ``end`` is what RingReader needs to give their room back.
-6. The parent sends None. The child ends, with exit code 0.
+6. Where results are to be written by the child, the parent sends ``(None, output)``, and gives orders in the shared memory. The
+   child does them between two items.
+7. The parent sends None. The child ends, with exit code 0.
 
 If the work raises, the reply has the traceback as ``error``, and the child ends. If there is no memory or file left for an item
 that a fresh process may well have, the child writes into the state that it is worn out, and ends without a result for it.
@@ -52,10 +54,15 @@ def run(jobs: Connection, replies: Connection, work: Any, memory: SharedMemory) 
         work.prepare()
         while not state.is_worn_out:
             state.leave_item()
+            ring.do_orders()
             job = reader.take()
             if job is None:
                 return
             ticket, items = job
+            if ticket is None:
+                ring.open_output(items)
+                ticket = -1
+                continue
             _do_job(ticket, items, replies, work, state, ring)
     except MemoryError:
         state.wear_out()
@@ -69,6 +76,9 @@ def _do_job(ticket: int, items: Sequence[Any], replies: Connection, work: Callab
     starts: List[int] = []
     num_bytes = 0
     for position, item in enumerate(items):
+        if ring.has_orders:
+            state.leave_item()  # a disk that hangs is not the item's fault
+            ring.do_orders()
         state.begin(position)
         result = do_work(work, item, pid)
         # An item that a fresh process has no room for gets its result: the next fresh process has no room for it either.

@@ -46,6 +46,12 @@ class Pool(Protocol):
         An exception of the work itself ends the pool's use: it is raised here, as it is or as a WorkerDiedError.
         """
 
+    def write_into(self, path: str, descriptor: int) -> None:
+        """Say which file is the output: workers may write pieces into it. It is open, and stays at its path."""
+
+    def finish_writes(self) -> None:
+        """See that all is written that was left to the workers; OSError if it cannot be written."""
+
 
 class Pieces(tuple):
     """Bytes in pieces, as a result of the work. What counts is what the pieces are together.
@@ -55,6 +61,11 @@ class Pieces(tuple):
     """
 
     __slots__ = ()
+
+    def write_at(self, offset: int) -> bool:
+        """Have a worker write the pieces into the pool's output, by the next :meth:`Pool.finish_writes` at the latest; False if
+        it is for the caller to write them."""
+        return False
 
     def release(self) -> None:
         """Give back the memory, once the pieces are not needed any more."""

@@ -25,16 +25,18 @@ the worker, it may have come from outside: then a fresh worker starts, up to thr
 from __future__ import annotations
 
 import logging
+import os
 import select
 import time
 from collections import deque
 from contextlib import nullcontext
-from typing import Any, Callable, ContextManager, Deque, List, Optional, Sequence, Set
+from typing import Any, Callable, ContextManager, Deque, List, Optional, Sequence, Set, Tuple
 
 from ..errors import WorkerDiedError
 from ..text import Argument, Text
 from .jobs import Job
 from .pool import CHUNKS_A_WORKER, Results
+from .shared import Output, RingReader
 from .worker import LEAVE_SECONDS, Worker, start_worker
 
 _log = logging.getLogger("mxnet_im2rec")
@@ -88,6 +90,8 @@ class ProcessPool:
         self._timeout = timeout
         self._starting = starting
         self._workers: List[Worker] = []
+        self._rings_of_dead: List[RingReader] = []  # of workers that have ended, perhaps with orders that are not done
+        self._output: Optional[Tuple[Output, int]] = None  # the file that results are written into, and our descriptor of it
         self._waiting: Deque[Job] = deque()  # what is left of the jobs of workers that ended
         self._last_look = time.monotonic()  # for workers that are stuck
         self._num_unready = 0  # workers that died before they were ready, since the last result
@@ -122,6 +126,9 @@ class ProcessPool:
             worker.process.kill()
         while self._workers:
             self._workers.pop().close()
+        if self._output is not None:
+            os.close(self._output[1])
+            self._output = None
 
     def has_room(self) -> bool:
         return not self._waiting and any(len(worker.jobs) < CHUNKS_A_WORKER for worker in self._workers)
@@ -166,6 +173,21 @@ class ProcessPool:
         if reply.finished is not None and reply.finished.retries:
             self._waiting.append(Job(reply.ticket, (), retries=reply.finished.retries))
         return [(reply.ticket, reply.results)]
+
+    def write_into(self, path: str, descriptor: int) -> None:
+        if self._context.get_start_method() == "forkserver":
+            return  # such a worker may outlive this process for a moment, and write into what a later run goes on with
+        status = os.fstat(descriptor)
+        self._output = Output(path, status.st_dev, status.st_ino), os.dup(descriptor)
+        for worker in self._workers:
+            worker.write_into(*self._output)
+
+    def finish_writes(self) -> None:
+        while self._rings_of_dead:
+            self._rings_of_dead[-1].finish_orders()
+            self._rings_of_dead.pop()
+        for worker in self._workers:
+            worker.ring.finish_orders()
 
     def _wait(self, seconds: float) -> Set[int]:
         """Wait until a worker sends something, ends, or has room for what is unsent. The file descriptors that say so."""
@@ -227,8 +249,11 @@ class ProcessPool:
             worker.jobs[0] = self._what_is_left(worker, is_stuck, how)
         _log.warning("%s; it is replaced, and what it had is tried again", message)
         worker.close()
+        self._rings_of_dead.append(worker.ring)
         with self._starting():
             fresh = self._workers[self._workers.index(worker)] = self._start(worker.number)
+        if self._output is not None:
+            fresh.write_into(*self._output)
         for job in worker.jobs:
             is_first = job is worker.jobs[0]
             job = job.as_retries()

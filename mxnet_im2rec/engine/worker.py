@@ -23,7 +23,7 @@ from ..text import Argument, Text
 from . import child
 from .jobs import Job
 from .messages import MessageReader, pack
-from .shared import RingReader, SharedMemory, WorkerState
+from .shared import Output, RingReader, SharedMemory, WorkerState
 
 LEAVE_SECONDS = 5.0  # how long a worker that is done, or killed, may take to end
 
@@ -54,7 +54,7 @@ class Worker:
         self.number = number  # in its pool; a worker that replaces another one takes over its number
         self.jobs: Deque[Job] = deque()  # what the worker has got, and not finished
         memory = SharedMemory(shared_bytes, context)
-        self._state, self._ring = WorkerState(memory), RingReader(memory)
+        self._state, self.ring = WorkerState(memory), RingReader(memory)
         self._state.begin_life()
         self._num_sent = 0  # bytes, to it
         self._last_seen = (0, 0, 0)  # how many items it had begun, and how many bytes had gone to it and come from it
@@ -130,7 +130,7 @@ class Worker:
         if error is not None:
             raise self._broken(error, name_of)
         self.jobs[0].num_received += len(results)
-        return Reply(ticket, self._ring.take(starts, results, end), self.jobs.popleft() if is_last else None)
+        return Reply(ticket, self.ring.take(starts, results, end), self.jobs.popleft() if is_last else None)
 
     def _broken(self, error: str, name_of: Callable[[Any], str]) -> WorkerDiedError:
         if not self.is_ready:
@@ -139,6 +139,11 @@ class Worker:
         where = "".join(f" while it was on {path!r}" for path in paths)
         what = f"a worker process broke{where}; this is a defect of this package, or of the machine"
         return WorkerDiedError(f"{what}:\n{error}", paths)
+
+    def write_into(self, output: Output, descriptor: int) -> None:
+        """Have the worker write its results into a file, of which this process has a descriptor."""
+        self.ring.output = descriptor
+        self._send((None, output))
 
     def ask_to_end(self) -> None:
         """Have the worker end when it has done its jobs."""
@@ -172,6 +177,7 @@ class Worker:
 
     def close(self) -> None:
         """End the process, if it has not ended, and close the pipes."""
+        self.ring.child_is_dead = True
         self.process.kill()
         self.process.join(LEAVE_SECONDS)  # a process that hangs in a system call ends when the call does
         with suppress(ValueError):  # Python thinks that it runs, if another part of the program has waited for all children

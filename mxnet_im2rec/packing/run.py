@@ -60,6 +60,7 @@ class Run:
         """Write the records, secure them now and then, and collect the failures, up to the limit."""
         not_secured: List[KeptFailure] = []
         next_checkpoint = self.num_entries + self._checkpoint_entries
+        writer.share_writing(self._pool)
         for entry, result in self.map(entries):
             if isinstance(result, Failure):
                 not_secured.append(KeptFailure(self.num_entries, writer.num_records, result))

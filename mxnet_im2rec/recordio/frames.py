@@ -37,8 +37,8 @@ _PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")
 def frame(payload: Buffer, rest: Buffer = b"") -> Tuple[Buffer, ...]:
     """The pieces whose concatenation is the payload's record in a .rec: a multiple of 4 bytes. ValueError if it is too long.
 
-    The payload may be given in two parts, such as a header and an image, so that nobody has to join them. Then the first part must
-    have a multiple of 4 bytes.
+    The payload may be given in two parts, such as a header and an image, so that nobody has to join them. Then the first part
+    must have a multiple of 4 bytes.
 
     Examples
     --------
@@ -58,9 +58,8 @@ def frame(payload: Buffer, rest: Buffer = b"") -> Tuple[Buffer, ...]:
 
 def _splits(data: Buffer) -> List[int]:
     """Where the magic is, at multiples of 4."""
-    if len(data) < _SMALL:
-        if _MAGIC.search(data) is None:
-            return []
+    if len(data) < _SMALL and _MAGIC.search(data) is None:
+        return []
     words = np.frombuffer(data, _WORD, len(data) // 4)
     are_magic = words == _MAGIC_WORD
     return (np.flatnonzero(are_magic) * 4).tolist() if np.count_nonzero(are_magic) else []

@@ -13,6 +13,7 @@ import os
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Iterator, Optional, Sequence, TextIO
 
+from ..engine.pool import Pieces, Pool
 from ..mxnet_compat import explain, flush_c_streams, import_mxnet
 from .frames import Buffer, payload_of
 
@@ -34,21 +35,28 @@ class RecordStream:
         self._rec: Any = rec
         self.idx: Any = idx
         self._position = self._rec.seek(0, os.SEEK_END)
+        self._pool: Optional[Pool] = None
+
+    def share_writing(self, pool: Pool) -> None:
+        """Let the workers of a pool write into the .rec the records that they make. :meth:`flush` sees that all is written."""
+        pool.write_into(self._rec.name, self._rec.fileno())
+        self._pool = pool
 
     def tell(self) -> int:
-        """The position in the .rec; -1 where the system cannot say it."""
-        return self._rec.tell()
+        """Where the last record ends in the .rec."""
+        return self._position
 
     def write(self, pieces: Sequence[Buffer]) -> int:
         """Append a record, in the pieces of its frames; gives how many bytes it takes."""
         size = sum(map(len, pieces))
-        if os.writev(self._rec.fileno(), pieces[:_PIECES_AT_ONCE]) != size:
-            self._rec.seek(self._position)  # a disk that is almost full, or very many pieces: once more, up to the error
-            self._write_all(b"".join(pieces))
+        is_left_to_pool = self._pool is not None and isinstance(pieces, Pieces) and pieces.write_at(self._position)
+        if not is_left_to_pool and _writev(self._rec.fileno(), pieces[:_PIECES_AT_ONCE], self._position) != size:
+            self._write_all(b"".join(pieces))  # a disk that is almost full, or very many pieces: once more, up to the error
         self._position += size
         return size
 
     def _write_all(self, data: bytes) -> None:
+        self._rec.seek(self._position)
         view = memoryview(data)
         while view:
             view = view[self._rec.write(view) :]
@@ -57,7 +65,7 @@ class RecordStream:
         """Append a range of a file, by its descriptor, inside the kernel where that can be done."""
         while start < end:
             size = min(end - start, _COPY_BYTES)
-            copied = _copy_in_kernel(source, self._rec.fileno(), start, size)
+            copied = _copy_in_kernel(source, self._rec.fileno(), start, self._position, size)
             if not copied:
                 data = os.pread(source, min(size, _READ_BYTES), start)
                 if not data:
@@ -74,6 +82,8 @@ class RecordStream:
 
     def flush(self) -> None:
         """Hand everything to the system."""
+        if self._pool is not None:
+            self._pool.finish_writes()
         if self.idx is not None:
             self.idx.flush()
 
@@ -94,12 +104,19 @@ class RecordStream:
                 self.idx.close()
 
 
-def _copy_in_kernel(source: int, target: int, start: int, size: int) -> int:
-    """How many bytes were copied to the position of the target; 0 where the kernel or the file systems cannot."""
+def _writev(descriptor: int, pieces: Sequence[Buffer], offset: int) -> int:
+    if hasattr(os, "pwritev"):
+        return os.pwritev(descriptor, pieces, offset)
+    os.lseek(descriptor, offset, os.SEEK_SET)
+    return os.writev(descriptor, pieces)
+
+
+def _copy_in_kernel(source: int, target: int, start: int, offset: int, size: int) -> int:
+    """How many bytes were copied to an offset of the target; 0 where the kernel or the file systems cannot."""
     if not hasattr(os, "copy_file_range"):
         return 0
     try:
-        return os.copy_file_range(source, target, size, start)
+        return os.copy_file_range(source, target, size, start, offset)
     except OSError as error:
         if error.errno in _CANNOT_IN_KERNEL:
             return 0
@@ -117,6 +134,9 @@ class MXNetRecordStream:
         with rec, idx, _mxnet_errors_as_oserror():
             self._mxnet = recordio.MXIndexedRecordIO(_name_of(idx), _name_of(rec), "w")
         self.idx: TextIO = self._mxnet.fidx
+
+    def share_writing(self, pool: Pool) -> None:
+        """MXNet writes every record itself."""
 
     def tell(self) -> int:
         with _mxnet_errors_as_oserror():

@@ -97,19 +97,20 @@ def test_a_worker_that_cannot_be_started_says_why_and_what_to_do(number, words, 
         raise OSError(number, os.strerror(number))
 
     context = multiprocessing.get_context("spawn")
-    monkeypatch.setattr(context, "RawArray", fail, raising=False)
+    monkeypatch.setattr("os.memfd_create", fail)
     with pytest.raises(WorkerDiedError, match=f"worker process 1 of 2 cannot be started: .*{os.strerror(number)}; .*{words}"):
         ProcessPool(Work(), 2, context).__enter__()
 
 
-def test_forked_workers_need_no_shared_memory_of_the_file_system(monkeypatch):
-    """A container may have a /dev/shm that is read-only."""
+@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.whole)])
+def test_workers_need_no_shared_memory_of_the_file_system(monkeypatch, method):
+    """A container may have a /dev/shm that is small, or read-only."""
 
     def fail(*args, **keywords):
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr("tempfile.mkstemp", fail)
-    with open_pool(2) as pool:
+    with ProcessPool(Work(), 2, multiprocessing.get_context(method)) as pool:
         assert [result for _, result in run(pool, range(20))] == [str(number).encode() for number in range(20)]
 
 
@@ -201,7 +202,7 @@ def test_a_dead_worker_is_noticed_though_its_child_holds_its_pipes_open(tmp_path
 
 def test_workers_that_have_started_end_when_a_later_one_cannot_be_started(monkeypatch):
     context = multiprocessing.get_context("spawn")
-    make, made = context.RawArray, []
+    make, made = os.memfd_create, []
 
     def fail_on_the_second(*arguments):
         made.append(1)
@@ -209,7 +210,7 @@ def test_workers_that_have_started_end_when_a_later_one_cannot_be_started(monkey
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         return make(*arguments)
 
-    monkeypatch.setattr(context, "RawArray", fail_on_the_second, raising=False)
+    monkeypatch.setattr("os.memfd_create", fail_on_the_second)
     pool = ProcessPool(Work(), 2, context)
     with pytest.raises(WorkerDiedError, match="worker process 2 of 2 cannot be started"):
         pool.__enter__()

@@ -8,6 +8,7 @@ import threading
 import time
 
 from mxnet_im2rec.engine.ordered import ordered_map
+from mxnet_im2rec.engine.pool import Pieces
 
 
 class Work:
@@ -46,6 +47,24 @@ class Work:
         if isinstance(item, tuple):
             return bytes(item[0])
         return f"{item}".encode()
+
+
+class PiecesWork:
+    """Its results are pieces, of about so many bytes."""
+
+    def __init__(self, size=100):
+        self.size = size
+
+    def prepare(self):
+        """Nothing is needed."""
+
+    def __call__(self, item):
+        return pieces_of(item, self.size)
+
+
+def pieces_of(item, size=100):
+    """What PiecesWork makes of an item; each is of another size."""
+    return Pieces((b"%d:" % item, bytes([item % 256]) * (size + item % 7), b""))
 
 
 class Leaking(Work):

@@ -128,6 +128,7 @@ def _pack_list(
     num_records = num_failures = 0
     pool = open_pool(work, num_thread if num_thread > 1 else 0, None, _TIMEOUT)
     with pool, RecordWriter(paths) as writer:
+        writer.share_writing(pool)
         results = ordered_map(pool, entries, chunk_size=CHUNK_ENTRIES, max_items=_ENTRIES_IN_FLIGHT, max_bytes=BYTES_IN_FLIGHT)
         for entry, result in results:
             if isinstance(result, Failure):
