@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import Callable, Optional, Tuple
@@ -67,6 +68,8 @@ class ImageLoader:
         descriptor = open_without_waiting(path, os.O_RDONLY)  # a file object would take as long again
         try:
             status = os.fstat(descriptor)
+            if stat.S_ISDIR(status.st_mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
             if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_FILE:
                 raise ImageError(f"no file of an image: {path!r} is {_kind(status)}")
             data = os.read(descriptor, status.st_size + 1)
@@ -108,4 +111,4 @@ class ImageLoader:
 
 
 def _kind(status: os.stat_result) -> str:
-    return f"of {status.st_size:,} bytes" if stat.S_ISREG(status.st_mode) else "a pipe, a device or a folder"
+    return f"of {status.st_size:,} bytes" if stat.S_ISREG(status.st_mode) else "a pipe or a device"

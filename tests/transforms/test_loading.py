@@ -56,8 +56,8 @@ def test_a_file_that_grows_is_read_to_its_end(folder, monkeypatch):
     "name, error, words",
     [
         ("empty", ImageError, "the file is empty"),
-        ("folder", ImageError, "a pipe, a device or a folder"),
-        ("pipe", ImageError, "a pipe, a device or a folder"),
+        ("folder", IsADirectoryError, "Is a directory"),
+        ("pipe", ImageError, "a pipe or a device"),
         ("none", FileNotFoundError, "No such file"),
     ],
 )
