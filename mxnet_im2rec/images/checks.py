@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Refuses image files before they are decoded: not whole, not decoded by MXNet, too large. Opens no file.
 
-What is refused raises ImageError, whose message says why.
+What is refused raises ImageError, whose message says why. A caller that makes several checks reads the head of a JPEG once, with
+``jpeg.head_of``, and gives it to each.
 """
 
 from __future__ import annotations
@@ -17,30 +18,32 @@ from .formats import MXNET_FORMATS, Buffer, describe, sniff, why_no_image
 from .sizes import image_size
 
 
-def check_whole(data: bytes) -> None:
+def check_whole(data: bytes, head: Optional[jpeg.Head] = None) -> None:
     """Raise ImageError if the end is missing from a JPEG or a PNG, which some decoders would pass over.
 
     The end is the marker EOI of a JPEG (ITU-T T.81 B.1.1.3), and the chunk IEND of a PNG. Other formats are not looked into.
     """
-    name = sniff(data)
-    if name == "JPEG":
-        jpeg.check_end(data)
-    elif name == "PNG":
+    head = head or jpeg.head_of(data)
+    if head is not None:
+        jpeg.check_end(data, head)
+    elif sniff(data) == "PNG":
         png.check_chunks(data)
 
 
-def check_readable_by_mxnet(data: bytes) -> None:
+def check_readable_by_mxnet(data: bytes, head: Optional[jpeg.Head] = None) -> None:
     """Raise ImageError if the OpenCV 3.4.2 inside MXNet does not decode these bytes: truncated, or of another format or variety.
 
     Nothing is decoded for this.
     """
+    head = head or jpeg.head_of(data)
+    if head is not None:
+        jpeg.check_variety(data, head)
+        return
     name = sniff(data)
     if name not in MXNET_FORMATS:
         advice = Text("pack it without ", Argument("pass_through")) if name else "it is damaged, or no image"
         raise ImageError(Text(f"{describe(data)}: MXNet decodes {', '.join(MXNET_FORMATS)} only; ", advice))
-    if name == "JPEG":
-        jpeg.check_variety(data)
-    elif name == "PNG":
+    if name == "PNG":
         png.check_chunks(data, check_sums=True)
     elif name == "BMP":
         _check_bmp_length(data)
@@ -61,14 +64,14 @@ def _check_bmp_length(data: bytes) -> None:
         raise ImageError(f"the BMP is truncated: it has {len(data)} bytes and needs {needed}")
 
 
-def check_size(data: Buffer, max_pixels: Optional[int]) -> None:
+def check_size(data: Buffer, max_pixels: Optional[int], head: Optional[jpeg.Head] = None) -> None:
     """Raise ImageError if the image has more pixels than are allowed, or if that cannot be known before it is decoded.
 
     A file of a few KB may stand for many GB. None allows any number; OpenCV itself decodes no image of more than 2**30 pixels.
     """
     if max_pixels is None:
         return
-    size = image_size(data)
+    size = image_size(data, head)
     if size is None:
         why = why_no_image(data)
         if why is not None:

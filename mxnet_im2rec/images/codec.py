@@ -19,7 +19,7 @@ from ..errors import ArgumentValueError, ImageError
 from ..opencv_compat import cv2
 from . import jpeg
 from .checks import check_whole
-from .formats import describe, sniff
+from .formats import describe
 
 Decoded = Tuple[np.ndarray, Optional[Tuple[int, int]]]
 
@@ -85,13 +85,13 @@ def _warn_of_hanging() -> None:
     )
 
 
-def decode(data: bytes, color: int) -> np.ndarray:
+def decode(data: bytes, color: int, head: Optional[jpeg.Head] = None) -> np.ndarray:
     """Decode an image file of any format that OpenCV decodes; ImageError if it is truncated or cannot be decoded.
 
     Colour 1 gives (H, W, 3) BGR uint8, colour 0 (H, W) grey uint8, both with the EXIF orientation applied. Colour -1 gives what
-    is stored, not rotated: also (H, W, 4) BGRA, and uint16.
+    is stored, not rotated: also (H, W, 4) BGRA, and uint16. The head of a JPEG can be given, if it was read before.
     """
-    check_whole(data)
+    check_whole(data, head)
     return _decode(data, _DECODE_FLAGS[color])
 
 
@@ -107,7 +107,12 @@ def _decode(data: bytes, flags: int) -> np.ndarray:
     return image
 
 
-def decode_smaller(data: bytes, color: int, target_size: Callable[[int, int], Optional[Tuple[int, int]]]) -> Decoded:
+def decode_smaller(
+    data: bytes,
+    color: int,
+    target_size: Callable[[int, int], Optional[Tuple[int, int]]],
+    head: Optional[jpeg.Head] = None,
+) -> Decoded:
     """Decode an image file; a JPEG that is to be made smaller, at the smallest scale of its DCT that is not below the target.
 
     ``target_size`` gives, for the (height, width) of the whole image, the (width, height) that it is to have, or None. The
@@ -115,15 +120,16 @@ def decode_smaller(data: bytes, color: int, target_size: Callable[[int, int], Op
     nothing is decoded smaller.
     """
     size = None
-    if color >= 0 and sniff(data) == "JPEG":
-        check_whole(data)
-        size = jpeg.size(data)
+    head = head or jpeg.head_of(data)
+    if color >= 0 and head is not None:
+        check_whole(data, head)
+        size = head.size
     target = target_size(*size) if size is not None else None
     if size is not None and target is not None:
         for scale, flags in _REDUCED_FLAGS.items():
             if -(-size[1] // scale) >= target[0] and -(-size[0] // scale) >= target[1]:
                 return _decode(data, flags[color]), size
-    return decode(data, color), None
+    return decode(data, color, head), None
 
 
 def to_8_bits(image: np.ndarray) -> np.ndarray:

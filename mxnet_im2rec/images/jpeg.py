@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
+from typing import Iterator, NamedTuple, Optional, Sequence, Tuple
 
 from ..errors import ImageError
 from . import tiff
-from .formats import Buffer, Size
+from .formats import Buffer, Size, sniff
 
 END = b"\xff\xd9"
 """The last bytes of a whole JPEG, the marker EOI."""
@@ -25,101 +25,118 @@ MAX_SIDE = 65_500
 # A marker, and its last ff. In entropy-coded data ff 00 is a data byte, and ff d0 to ff d7 are restart markers. Any number of ff
 # may stand before a marker. They are not matched: to search through them takes long where a card has lost data and gives ff.
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+_MARKER_AND_LENGTH = struct.Struct(">BBH")
+_FRAME = struct.Struct(">BHBHH")  # its marker, its length, the bits of a sample, height and width
 _EXIF = b"Exif\0\0"
 _APP1, _EOI, _SOS = 0xE1, 0xD9, 0xDA
 _WITHOUT_LENGTH = frozenset([0x01, _EOI, *range(0xD0, 0xD9)])
+_WITH_LENGTH = frozenset(range(0x01, 0xFF)) - _WITHOUT_LENGTH
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_LOOKED_AT = _FRAMES | {_APP1, _EOI, _SOS}
 _FRAMES_DECODED = frozenset([0xC0, 0xC1, 0xC2, 0xC9, 0xCA])  # all but lossless and hierarchical
 
 
-def _segments(data: Buffer) -> Iterator[Tuple[int, int, int]]:
-    """Every segment, found by the length of the one before, so that those of an embedded thumbnail do not count.
+def _segments(data: Buffer, position: int) -> Iterator[Tuple[int, int, int]]:
+    """The frames, APP1, the scans and EOI from a position on. Each segment is found by the length of the one before: those of an
+    embedded thumbnail do not count.
 
     Each is its marker, where the length behind the marker stands, and the end by that length, which the data may not reach.
     """
-    position = 2
-    search, from_bytes = _MARKER.search, int.from_bytes
+    last = len(data) - _MARKER_AND_LENGTH.size
+    marker_and_length, search = _MARKER_AND_LENGTH.unpack_from, _MARKER.search
     while True:
+        if position <= last:  # nearly every segment begins where the one before ends: this is quicker than a search
+            ff, marker, length = marker_and_length(data, position)
+            if ff == 0xFF and length >= 2 and marker in _WITH_LENGTH:
+                start = position + 2
+                position = start + length
+                if marker in _LOOKED_AT:
+                    yield marker, start, position
+                continue
         match = search(data, position)
         if match is None:
             return
         start = position = match.end()
         marker = data[start - 1]
         if marker not in _WITHOUT_LENGTH:
-            position += from_bytes(data[start : start + 2], "big")
+            position += int.from_bytes(data[start : start + 2], "big")
             if position < start + 2:  # a length of less than its own two bytes
                 position = start + 2
-        yield marker, start, position
+        if marker in _LOOKED_AT:
+            yield marker, start, position
 
 
-def _is_exif(data: Buffer, marker: int, start: int) -> bool:
-    """Whether a segment holds the orientation. Others use APP1 too, and may come first."""
-    return marker == _APP1 and data[start + 2 : start + 2 + len(_EXIF)] == _EXIF
+class Head(NamedTuple):
+    """What the first bytes of a JPEG say, up to the first scan."""
+
+    orientation: int  # 1 to 8
+    scan: Optional[int]  # where the data of the first scan begins; None if that is beyond these bytes, or there is none
+    frame: Buffer  # the first frame header, its marker included; empty if there is none
+    has_end: bool  # whether EOI comes before any scan
+
+    @property
+    def size(self) -> Optional[Size]:
+        """The size after the orientation is applied; None if there is no frame header."""
+        if len(self.frame) < _FRAME.size:
+            return None
+        _, _, _, height, width = _FRAME.unpack_from(self.frame)
+        return (width, height) if tiff.is_turned(self.orientation) else (height, width)
 
 
-def _first_segments(data: Buffer, header_only: bool) -> Dict[int, Buffer]:
-    """The first segment of each marker, its length included: up to the first scan, or up to EOI, which must be there then."""
-    found: Dict[int, Buffer] = {}
-    for marker, start, end in _segments(data):
-        if marker == _EOI or (header_only and marker == _SOS):
-            return found
-        if marker not in found and marker not in _WITHOUT_LENGTH and (marker != _APP1 or _is_exif(data, marker, start)):
-            found[marker] = data[start:end]
-        if marker == _SOS and data[-2:] == END and end <= len(data) - 2:
-            return found  # in a scan ff d9 is nothing but the end; this spares a search through the data
-    if header_only:
-        return found
-    raise ImageError(f"the JPEG is truncated: it stops after {len(data)} bytes without its end marker")
+def read_head(data: Buffer) -> Head:
+    """Read the segments before the first scan."""
+    frame: Buffer = b""
+    orientation = scan = None
+    has_end = False
+    for marker, start, end in _segments(data, 2):
+        if marker == _SOS:
+            scan = end if end <= len(data) else None
+            break
+        if marker in _FRAMES:
+            frame = frame or data[start - 1 : end]
+        elif marker == _APP1:  # others use APP1 too, and may come first
+            if orientation is None and data[start + 2 : start + 2 + len(_EXIF)] == _EXIF:
+                orientation = tiff.orientation_of(data[start + 2 + len(_EXIF) : end])
+        elif marker == _EOI:
+            has_end = True
+            break
+    return Head(orientation or 1, scan, frame, has_end)
 
 
-def check_end(data: Buffer) -> None:
-    """Raise ImageError if the end marker is missing."""
-    _first_segments(data, header_only=False)
-
-
-def check_variety(data: Buffer) -> None:
-    """Raise ImageError if MXNet does not decode this kind of JPEG, or if its end marker is missing."""
-    frames = [(marker, segment) for marker, segment in _first_segments(data, header_only=False).items() if marker in _FRAMES]
-    if not frames or len(frames[0][1]) < 7:
-        raise ImageError("the JPEG has no frame header")
-    kind, precision = frames[0][0], frames[0][1][2]
-    if kind not in _FRAMES_DECODED or precision != 8:
-        what = f"frame type SOF{kind - 0xC0}, {precision} bits a sample"
-        raise ImageError(f"MXNet decodes baseline and progressive JPEGs of 8 bits, this one is {what}; convert it")
+def head_of(data: Buffer) -> Optional[Head]:
+    """The head of a JPEG; None if these bytes are no JPEG's."""
+    return read_head(data) if sniff(data) == "JPEG" else None
 
 
 def size(data: Buffer) -> Optional[Size]:
     """The size after the orientation is applied; None if no frame comes before the first scan, or before the data ends."""
-    segments = _first_segments(data, header_only=True)
-    frame = next((segment for marker, segment in segments.items() if marker in _FRAMES), b"")
-    if len(frame) < 7:
-        return None
-    height, width = struct.unpack_from(">HH", frame, 3)
-    exif = segments.get(_APP1, b"")
-    return (width, height) if tiff.is_turned(tiff.orientation_of(exif[2 + len(_EXIF) :])) else (height, width)
+    return read_head(data).size
+
+
+def check_end(data: Buffer, head: Head) -> None:
+    """Raise ImageError if the end marker is missing."""
+    if head.has_end:
+        return
+    if head.scan is not None:
+        if data[-2:] == END and head.scan <= len(data) - 2:
+            return  # in a scan ff d9 is nothing but the end; this spares a search through the data
+        if any(marker == _EOI for marker, _, _ in _segments(data, head.scan)):
+            return
+    raise ImageError(f"the JPEG is truncated: it stops after {len(data)} bytes without its end marker")
+
+
+def check_variety(data: Buffer, head: Head) -> None:
+    """Raise ImageError if MXNet does not decode this kind of JPEG, or if its end marker is missing."""
+    check_end(data, head)
+    if len(head.frame) < _FRAME.size:
+        raise ImageError("the JPEG has no frame header")
+    kind, _, precision, _, _ = _FRAME.unpack_from(head.frame)
+    if kind not in _FRAMES_DECODED or precision != 8:
+        what = f"frame type SOF{kind - 0xC0}, {precision} bits a sample"
+        raise ImageError(f"MXNet decodes baseline and progressive JPEGs of 8 bits, this one is {what}; convert it")
 
 
 def check_sides(shape: Sequence[int]) -> None:
     """Raise ImageError if an array of this shape, (H, W) or (H, W, C), is too large for a JPEG. OpenCV would print a message."""
     if max(shape[:2], default=0) > MAX_SIDE:
         raise ImageError(f"a JPEG has at most {MAX_SIDE:,} pixels a side, this image is {shape[1]:,} x {shape[0]:,}; use PNG")
-
-
-class Head(NamedTuple):
-    """What the first bytes of a JPEG say."""
-
-    orientation: int  # 1 to 8
-    scan: Optional[int]  # where the data of the first scan begins; None if that is beyond these bytes
-
-
-def read_head(data: Buffer) -> Head:
-    """Read the segments before the first scan."""
-    orientation = None
-    for marker, start, end in _segments(data):
-        if marker == _EOI:
-            break
-        if orientation is None and _is_exif(data, marker, start):
-            orientation = tiff.orientation_of(data[start + 2 + len(_EXIF) : end])
-        if marker == _SOS:
-            return Head(orientation or 1, end if end <= len(data) else None)
-    return Head(orientation or 1, None)

@@ -146,23 +146,22 @@ _SIZES: Dict[str, Callable[[Buffer], Optional[Size]]] = {
 # From the name of a format to what reads its size. This gives None or raises struct.error where the size is not known.
 
 
-def image_size(data: Buffer) -> Optional[Size]:
+def image_size(data: Buffer, head: Optional[jpeg.Head] = None) -> Optional[Size]:
     """The (height, width) of an image in pixels by its file's header, without decoding.
 
     What stands behind the header may be missing. It is the size of the image decoded in colour, after the orientation of a JPEG
     or a TIFF is applied. None if the header is damaged or odd, or of a format whose header is not known here. Known are JPEG,
-    PNG, BMP, TIFF, BigTIFF, GIF, WebP, JPEG 2000, AVIF, Radiance HDR, PNM, PAM, PFM and Sun raster.
+    PNG, BMP, TIFF, BigTIFF, GIF, WebP, JPEG 2000, AVIF, Radiance HDR, PNM, PAM, PFM and Sun raster. The head of a JPEG can be
+    given, if it was read before.
 
     Examples
     --------
     >>> image_size(bytes.fromhex('47494638396140010001'))  # a GIF
     (256, 320)
     """
-    size_of = _SIZES.get(sniff(data) or "")
-    if size_of is None:
-        return None
+    size_of = _SIZES.get(sniff(data) or "") if head is None else None
     try:
-        size = size_of(data)
+        size = size_of(data) if size_of is not None else None if head is None else head.size
     except struct.error:  # the data ends before the size
         return None
     return size if size is not None and min(size) > 0 else None

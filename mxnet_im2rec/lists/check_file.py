@@ -106,16 +106,17 @@ class FileCheck:
         Its segments up to the first scan and its last two bytes are enough, unless the segments are unusual.
         """
         check = check_readable_by_mxnet if self._pass_through else check_whole
-        orientation, scan = jpeg.read_head(head)
-        if scan is None and len(head) < size:
+        found = jpeg.read_head(head)
+        if found.scan is None and len(head) < size:
             head += _read(stream, _HEAD_SIZES[1] - len(head))
-            orientation, scan = jpeg.read_head(head)
+            found = jpeg.read_head(head)
+        scan = found.scan
         if scan is not None and scan <= size - 2 and _last_bytes(stream, head, size) == jpeg.END:
             check(head[:scan] + jpeg.END)  # the check does not look at what is in between
         else:
             head = _rest(stream, head, size)
             check(head)
-        return head, orientation
+        return head, found.orientation
 
     def _too_large(self, stream: BinaryIO, head: bytes, size: int, entry: ListEntry) -> Optional[Tuple[str, str]]:
         if self._max_pixels is not None and image_size(head) is None:  # a header may be longer than the others

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import Callable, Optional, Tuple
@@ -15,6 +16,7 @@ from ..errors import ImageError
 from ..images import codec as images
 from ..images.checks import check_size
 from ..images.decoder_messages import listen_to
+from ..images.jpeg import Head
 from ..mxnet_compat import forget_failures
 from ..storage.opening import open_without_waiting
 from ..values import ListEntry
@@ -23,6 +25,7 @@ from .processes import prepare_worker_process
 from .reasons import has_used_up_its_process
 
 _LARGEST_FILE = 1 << 31
+_PIECE = 1 << 20  # bytes, of a file that is longer than the system has said
 
 
 class ImageLoader:
@@ -61,27 +64,38 @@ class ImageLoader:
 
     def read(self, entry: ListEntry) -> bytes:
         """The bytes of an entry's file."""
-        with open(os.path.join(self._root, entry.path), "rb", opener=open_without_waiting) as stream:
-            status = os.fstat(stream.fileno())
+        path = os.path.join(self._root, entry.path)
+        descriptor = open_without_waiting(path, os.O_RDONLY)  # a file object would take as long again
+        try:
+            status = os.fstat(descriptor)
+            if stat.S_ISDIR(status.st_mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
             if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_FILE:
-                raise ImageError(f"no file of an image: {stream.name!r} is {_kind(status)}")
-            data = stream.read()
+                raise ImageError(f"no file of an image: {path!r} is {_kind(status)}")
+            data = os.read(descriptor, status.st_size + 1)
+            if len(data) != status.st_size:  # the file changes, or the system has more to say of it
+                data += b"".join(iter(lambda: os.read(descriptor, _PIECE), b""))
+        finally:
+            os.close(descriptor)
         if not data:
-            raise ImageError(f"the file is empty: {stream.name!r}")
+            raise ImageError(f"the file is empty: {path!r}")
         return data
 
-    def check_size(self, data: bytes) -> None:
+    def check_size(self, data: bytes, head: Optional[Head] = None) -> None:
         """Raise ImageError if the image has more pixels than are allowed. The other steps do not look at this."""
-        check_size(data, self._max_pixels)
+        check_size(data, self._max_pixels, head)
 
-    def decode(self, data: bytes) -> Tuple[images.Decoded, Optional[str]]:
-        """The pixels as :meth:`transform` takes them; and the decoder's words, if the image is damaged inside."""
-        return listen_to(self._decode, data)
+    def decode(self, data: bytes, head: Optional[Head] = None) -> Tuple[images.Decoded, Optional[str]]:
+        """The pixels as :meth:`transform` takes them; and the decoder's words, if the image is damaged inside.
 
-    def _decode(self, data: bytes) -> images.Decoded:
+        The head of a JPEG can be given, if it was read before.
+        """
+        return listen_to(self._decode, data, head)
+
+    def _decode(self, data: bytes, head: Optional[Head]) -> images.Decoded:
         if self._fast_decode and self._plan is not None:
-            return images.decode_smaller(data, self._color, self._plan.target_size)
-        return images.decode(data, self._color), None
+            return images.decode_smaller(data, self._color, self._plan.target_size, head)
+        return images.decode(data, self._color, head), None
 
     def transform(self, decoded: images.Decoded, index: int) -> np.ndarray:
         """Apply the transformations; without any, the pixels are what was decoded."""
@@ -97,4 +111,4 @@ class ImageLoader:
 
 
 def _kind(status: os.stat_result) -> str:
-    return f"of {status.st_size:,} bytes" if stat.S_ISREG(status.st_mode) else "a pipe, a device or a folder"
+    return f"of {status.st_size:,} bytes" if stat.S_ISREG(status.st_mode) else "a pipe or a device"

@@ -9,6 +9,7 @@ from typing import Any, Callable, Optional, Tuple, Union
 from ..errors import ArgumentValueError, ImageError
 from ..images import codec as images
 from ..images.checks import check_readable_by_mxnet
+from ..images.jpeg import head_of
 from ..text import Argument, Text
 from ..values import Failure, ListEntry
 from .loading import ImageLoader
@@ -64,11 +65,12 @@ class Pipeline:
         try:
             data = self._loader.read(entry)
             stage = "decode"
+            head = head_of(data)
             if self.pass_through:
-                check_readable_by_mxnet(data)
-            self._loader.check_size(data)
+                check_readable_by_mxnet(data, head)
+            self._loader.check_size(data, head)
             if self._strict or not self.pass_through:
-                decoded, damage = self._loader.decode(data)
+                decoded, damage = self._loader.decode(data, head)
             if damage is not None and self._strict:
                 raise ImageError(f"the image is damaged inside, though it decodes; its decoder says: {damage}")
             if not self.pass_through:

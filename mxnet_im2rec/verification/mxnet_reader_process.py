@@ -269,11 +269,11 @@ def _words_of_libjpeg(content: bytes) -> str:
 
 def _size_by_header(content: bytes) -> Optional[Tuple[int, int]]:
     """The (height, width) without decoding; None where only decoding gives it."""
-    kind = sniff(content)
-    if kind == "JPEG":
-        jpeg.check_end(content)
-        return jpeg.size(content)
-    return png.size(content) if kind == "PNG" else None
+    head = jpeg.head_of(content)
+    if head is not None:
+        jpeg.check_end(content, head)
+        return head.size
+    return png.size(content) if sniff(content) == "PNG" else None
 
 
 def _decode(content: bytes, channels: int) -> np.ndarray:
