@@ -49,10 +49,8 @@ def resize(bench):
     bench.run(theirs)
     expected = (bench.work / "entries.rec").read_bytes()
     bench.run(ours)
-    same = (bench.work / "ours.rec").read_bytes() == expected
-    bench.report.note(
-        f"The .rec of ours and that of mxnet.tools.im2rec are {'the same bytes' if same else 'NOT the same bytes'}."
-    )
+    same = "the same" if (bench.work / "ours.rec").read_bytes() == expected else "NOT the same"
+    bench.report.note(f"Our .rec and that of mxnet.tools.im2rec are {same}, byte for byte.")
 
 
 def snippet(bench):
@@ -172,22 +170,24 @@ def loading(bench):
     count, folder = max(bench.entries // 5, 2), bench.work / "loading"
     _make_loading(bench, folder, count)
     epochs = 5
-    ours = {
-        "RecordFile, records[i].image()": bench.reader("record_file", folder, count, epochs),
-        "MXNet's ImageRecordDataset": bench.reader("image_record_dataset", folder, count, epochs),
-        "MXNet's ImageRecordIter, preprocess_threads=2": bench.reader("image_record_iter", folder, count, epochs),
+    expected = bench.run(bench.reader("record_file", folder, count, 0)).printed["total"]  # which the others must come to
+
+    def read(what, python=PYTHON):
+        return bench.reader(what, folder, count, epochs, expected, python=python)
+
+    here = {
+        "RecordFile, records[i].image()": read("record_file"),
+        "MXNet's ImageRecordDataset": read("image_record_dataset"),
+        "MXNet's ImageRecordIter, preprocess_threads=2": read("image_record_iter"),
     }
-    python = bench.rivals.python
-    rivals = bench.those_installed(
-        {
-            ("DALI on the CPU, 2 threads", "DALI"): bench.reader("dali", folder, count, epochs, python),
-            ("WebDataset, 2 workers", "WebDataset"): bench.reader("webdataset", folder, count, epochs, python),
-            ("LitData, 2 workers", "LitData"): bench.reader("litdata", folder, count, epochs, python),
-        }
-    )
+    there = {
+        ("DALI on the CPU, 2 threads", "DALI"): read("dali", bench.rivals.python),
+        ("WebDataset, 2 workers", "WebDataset"): read("webdataset", bench.rivals.python),
+        ("LitData, 2 workers", "LitData"): read("litdata", bench.rivals.python),
+    }
     measures = {"images/s": lambda run: run.printed["rate"], "ms of CPU an image": lambda run: run.printed["cpu"] * 1e3}
     title = f"10. Reading for training: {count:,} photos of 300 x 400, shuffled, decoded, {epochs} epochs after one that warms up"
-    bench.compare(title, {**ours, **rivals}, measures)
+    bench.compare(title, {**here, **bench.those_installed(there)}, measures)
     commands = {
         "RecordFile, records[i].content": bench.reader("record_file_bytes", folder, count, 20),
         "MXIndexedRecordIO.read_idx": bench.reader("indexed_record_io", folder, count, 20),
@@ -232,20 +232,13 @@ def verifying(bench):
     (bench.work / "packed").mkdir(exist_ok=True)
     rec, output = bench.out("packed/verifying.rec"), bench.out("verifying.rec")
     bench.run([PYTHON, RUNS, "verifying", "pack", entries, str(bench.root), rec])
-    commands = {
-        "im2rec()": [PYTHON, RUNS, "verifying", "pack", entries, str(bench.root), output],
-        "im2rec(verify=True)": [PYTHON, RUNS, "verifying", "pack and verify", entries, str(bench.root), output],
-        "verify(rec)": [PYTHON, RUNS, "verifying", "verify", entries, str(bench.root), rec],
-        "verify(), with the list and the sources": [
-            PYTHON,
-            RUNS,
-            "verifying",
-            "verify with sources",
-            entries,
-            str(bench.root),
-            rec,
-        ],
+    ways = {
+        "im2rec()": ("pack", output),
+        "im2rec(verify=True)": ("pack and verify", output),
+        "verify(rec)": ("verify", rec),
+        "verify(), with the list and the sources": ("verify with sources", rec),
     }
+    commands = {name: [PYTHON, RUNS, "verifying", way, entries, str(bench.root), path] for name, (way, path) in ways.items()}
     bench.compare(f"12. Verifying, {count:,} records, shorter edge 300, 2 workers", commands)
 
 
@@ -261,9 +254,8 @@ def describe_machine(bench):
     bench.report.fact("date", date.today().isoformat())
     bench.report.fact("machine", f"{len(os.sched_getaffinity(0))} cores, {processor()}, {platform.system()} {platform.machine()}")
     bench.report.fact("load when it began", number(os.getloadavg()[0]))
-    bench.report.fact(
-        "versions", ", ".join(f"{name} {it}" for name, it in {"Python": platform.python_version(), **versions}.items())
-    )
+    versions = {"Python": platform.python_version(), **versions}
+    bench.report.fact("versions", ", ".join(f"{name} {version}" for name, version in versions.items()))
     bench.report.fact("rounds", f"{bench.rounds}, after one that warms up")
 
 

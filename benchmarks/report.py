@@ -28,11 +28,9 @@ class Report:
         self.blocks.append({"title": title, "columns": columns, "rows": rows, "raw": raw})
         widths = [max(map(len, column)) for column in zip(columns, *rows)]
         print(f"\n{title}")
-        for row in (columns, *rows):
-            first, *others = (
-                cell.ljust(width) if not at else cell.rjust(width) for at, (cell, width) in enumerate(zip(row, widths))
-            )
-            print("  ".join(["", first, *others]), flush=True)
+        for first, *others in (columns, *rows):
+            cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:]))]
+            print("  ".join(["", *cells]), flush=True)
 
     def note(self, text):
         self.blocks.append({"note": text})

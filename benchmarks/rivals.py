@@ -42,9 +42,8 @@ def webdataset(list_file, root, output):
     import webdataset as wds
 
     entries = read_list(list_file)
-    with wds.ShardWriter(output + "-%04d.tar", maxcount=10**9, maxsize=10**12, verbose=0) as sink, multiprocessing.Pool(
-        2
-    ) as pool:
+    one_shard = {"maxcount": 10**9, "maxsize": 10**12, "verbose": 0}
+    with wds.ShardWriter(output + "-%04d.tar", **one_shard) as sink, multiprocessing.Pool(2) as pool:
         for sample in pool.imap(partial(sample_of_webdataset, root), entries, chunksize=8):
             sink.write(sample)
     check_number(sink.total, entries)
@@ -77,7 +76,7 @@ def content_of(path):
 
 
 def img2dataset(list_file, root, output, url):
-    """download() in 2 processes, with all that it does by default and the others do not switched off; each has half of the list."""
+    """download() in 2 processes, of which each has half of the list, without what it does by default and the others do not do."""
     os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it asks the network for its newest version otherwise
     from img2dataset import download
 

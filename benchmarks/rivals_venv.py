@@ -43,7 +43,8 @@ class RivalsVenv:
             else:
                 installed.write_text(VERSIONS.read_text("utf-8"), "utf-8")
         code = (
-            "import importlib.metadata as m, json; print(json.dumps({d.metadata['Name']: d.version for d in m.distributions()}))"
+            "import json; from importlib.metadata import distributions; "
+            "print(json.dumps({each.metadata['Name']: each.version for each in distributions()}))"
         )
         there = json.loads(subprocess.check_output([self.python, "-c", code], text=True))
         wanted = {package for rival, packages in PACKAGES.items() if rival not in self.missing for package in packages}
@@ -56,6 +57,5 @@ class RivalsVenv:
         if not done.returncode:
             return ""
         lines = (done.stderr or done.stdout).strip().splitlines()
-        return next(
-            (line for line in reversed(lines) if "error" in line.lower()), lines[-1] if lines else f"exit {done.returncode}"
-        )
+        said = [line for line in lines if "error" in line.lower()] or lines or [f"it exits with {done.returncode}"]
+        return said[-1]

@@ -66,9 +66,8 @@ class Bench:
         """The environment of the rivals, made when a part first needs it."""
         if self._rivals is None:
             self._rivals = RivalsVenv(self.work / "rivals-venv")
-            self.report.fact(
-                "rivals", ", ".join(f"{name} {version}" for name, version in self._rivals.versions.items()) or "none"
-            )
+            versions = [f"{name} {version}" for name, version in self._rivals.versions.items()]
+            self.report.fact("rivals", ", ".join(versions) or "none")
         return self._rivals
 
     def list_of(self, name, count, names=None):
@@ -101,8 +100,8 @@ class Bench:
         places = [str(root or self.root), str(output or self.work / "rival" / what)]
         return [self.rivals.python, str(HERE / "rivals.py"), what, list_file, *places, *more]
 
-    def reader(self, what, folder, count, epochs, python=PYTHON):
-        return [python, str(HERE / "readers.py"), what, str(folder), str(count), str(epochs)]
+    def reader(self, what, *arguments, python=PYTHON):
+        return [python, str(HERE / "readers.py"), what, *map(str, arguments)]
 
     def those_installed(self, commands):
         """Of the commands by (name, rival) those whose rival is installed, by name; the others are noted."""
