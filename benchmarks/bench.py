@@ -167,7 +167,7 @@ def reading(bench):
 
 
 def loading(bench):
-    count, folder = max(bench.entries // 5, 2), bench.work / "loading"
+    count, folder = max(bench.entries // 5, 100), bench.work / "loading"
     _make_loading(bench, folder, count)
     epochs = 5
     expected = bench.run(bench.reader("record_file", folder, count, 0)).printed["total"]  # which the others must come to
@@ -199,19 +199,19 @@ def loading(bench):
 
 def _make_loading(bench, folder, count):
     """The same JPEGs as a .rec, as two shards of tar, one for each worker, and as LitData's chunks."""
-    names = make_photos(folder / "photos", count, 400, 300, quality=95)
+    names = make_photos(folder / "jpegs", count, 400, 300, quality=95)
     entries = write_list(folder / "photos.lst", names, count)
-    bench.run(bench.ours("pass_through", entries, folder / "photos", workers=None, name="loading/photos"))
+    bench.run(bench.ours("pass_through", entries, folder / "jpegs", workers=None, name="loading/photos"))
     for shard in range(2):
         with tarfile.open(folder / f"photos-{shard}.tar", "w") as tar:
             for index in range(shard, count, 2):
-                data = (folder / "photos" / names[index]).read_bytes()
+                data = (folder / "jpegs" / names[index]).read_bytes()
                 for suffix, content in (("jpg", data), ("cls", str(index % 10).encode("ascii"))):
                     member = tarfile.TarInfo(f"{index:08d}.{suffix}")
                     member.size = len(content)
                     tar.addfile(member, io.BytesIO(content))
     if "LitData" not in bench.rivals.missing:
-        bench.run(bench.rival("litdata_files", entries, root=folder / "photos", output=folder / "litdata"))
+        bench.run(bench.rival("litdata_files", entries, root=folder / "jpegs", output=folder / "litdata"))
 
 
 def parent(bench):
