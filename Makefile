@@ -30,7 +30,7 @@ lint: $(VENV)/.lint
 	$(VENV)/bin/mypy
 
 bench: $(VENV)/.demo
-	$(VENV)/bin/python benchmarks/bench.py
+	$(VENV)/bin/python benchmarks/bench.py $(BENCH)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info demo_out

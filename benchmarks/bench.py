@@ -1,147 +1,30 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""Times packing against every other way to do it: whole processes, imports included, in turn, several rounds, medians.
+"""Times the package against every other way to do its work: whole processes, in turn, several rounds, medians.
 
-    python benchmarks/bench.py                      # on photos made from scikit-image's
-    python benchmarks/bench.py --folder MY_PHOTOS   # on photos of your own
-    python benchmarks/bench.py --only resize pass_through --rounds 5
+    python benchmarks/bench.py                          # on photos made from scikit-image's
+    python benchmarks/bench.py --folder MY_PHOTOS       # on photos of your own
+    python benchmarks/bench.py --only resize loading    # two of its parts
+    python benchmarks/bench.py --entries 100 --rounds 1 # all of it in minutes, to see whether it runs
 
-Prints a table and writes it, with the machine and the versions, to a JSON file.
+Prints tables, and writes them with the machine and the versions as Markdown, and with every single figure as JSON.
 """
 
 import argparse
+import io
 import json
 import os
 import platform
-import resource
-import statistics
 import subprocess
 import sys
+import tarfile
 import time
+from datetime import date
 from pathlib import Path
 
 from photos import make_photos, write_list
-
-HERE = Path(__file__).resolve().parent
-PYTHON = sys.executable
-RUNS = str(HERE / "runs.py")
-REFERENCE = [PYTHON, "-c", "import mxnet_im2rec, runpy; runpy.run_module('mxnet.tools.im2rec', run_name='__main__')"]
-
-
-class Bench:
-    """The photos, the lists, and how commands are timed."""
-
-    def __init__(self, arguments):
-        self.work = Path(arguments.work).resolve()
-        self.rounds = arguments.rounds
-        self.entries = arguments.entries
-        if arguments.folder:
-            self.root = Path(arguments.folder).resolve()
-            suffixes = (".jpg", ".jpeg")
-            self.names = sorted(
-                str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.suffix.lower() in suffixes
-            )
-            if not self.names:
-                sys.exit(f"no .jpg in {self.root}")
-        else:
-            self.root = self.work / "photos"
-            self.names = make_photos(self.root, 1000, 500, 375)
-        self.results = {}
-
-    def list_of(self, name, count, names=None):
-        return write_list(self.work / f"{name}.lst", names or self.names, count)
-
-    def out(self, name):
-        return str(self.work / name)
-
-    def ours(self, kind, list_file, root=None, workers=2, fast_decode=False, name="ours"):
-        return [
-            PYTHON,
-            RUNS,
-            "ours",
-            kind,
-            list_file,
-            str(root or self.root),
-            self.out(name),
-            str(workers),
-            str(int(fast_decode)),
-        ]
-
-    def command(self, list_file, *options):
-        return [
-            PYTHON,
-            "-m",
-            "mxnet_im2rec",
-            "pack",
-            "--quiet",
-            list_file,
-            self.out("command"),
-            "--root",
-            str(self.root),
-            *options,
-        ]
-
-    def drop_in(self, list_file, *options):
-        return [PYTHON, "-m", "mxnet_im2rec.cli.legacy", list_file[: -len(".lst")], str(self.root), *options]
-
-    def naive(self, kind, list_file):
-        return [PYTHON, RUNS, "naive", kind, list_file, str(self.root), self.out("naive"), "2"]
-
-    def reference(self, list_file, *options, root=None):
-        return [*REFERENCE, list_file[: -len(".lst")], str(root or self.root), *options]
-
-    def bare(self, list_file, processes):
-        return [PYTHON, RUNS, "bare", list_file, str(self.root), str(processes)]
-
-    def compare(self, title, commands, value=None, unit="s"):
-        """Run all commands in turn, round by round; the first one is what the ratios are of. The first round warms up.
-
-        `value` takes (wall seconds, what the command printed) and gives the figure; by default the wall seconds. The CPU time of
-        a command, with all of its processes, is beside it.
-        """
-        figures = {name: [] for name in commands}
-        cpu = {name: [] for name in commands}
-        for round_number in range(self.rounds + 1):
-            for name, command in commands.items():
-                self._remove_outputs()
-                started, cpu_before = time.perf_counter(), _cpu_of_children()
-                done = subprocess.run(command, cwd=self.work, capture_output=True, text=True)
-                wall = time.perf_counter() - started
-                if done.returncode:
-                    sys.exit(f"{' '.join(command)}\nfailed:\n{done.stderr[-3000:]}")
-                if command[: len(REFERENCE)] == REFERENCE:  # it exits with 0 whatever it did
-                    self._check_reference(str(self.work / command[len(REFERENCE)]))
-                printed = json.loads(done.stdout.splitlines()[-1]) if RUNS in command else None
-                if round_number:
-                    figures[name].append(value(wall, printed) if value else wall)
-                    cpu[name].append(_cpu_of_children() - cpu_before)
-        medians = {name: statistics.median(values) for name, values in figures.items()}
-        first = next(iter(medians))
-        print(f"\n{title}")
-        for name, median in medians.items():
-            low, high = min(figures[name]), max(figures[name])
-            ratio = f"{median / medians[first]:6.2f} x" if name != first else ""
-            cpu_seconds = statistics.median(cpu[name])
-            print(f"  {name:42s} {median:9.2f} {unit:9s} ({low:.2f} to {high:.2f})  {cpu_seconds:6.2f} s of CPU {ratio}")
-        self.results[title] = {"unit": unit, "figures": figures, "medians": medians, "cpu": cpu}
-        return medians
-
-    def _check_reference(self, prefix):
-        with open(prefix + ".lst", encoding="utf-8") as lines, open(prefix + ".idx", encoding="utf-8") as keys:
-            expected, found = sum(1 for _ in lines), sum(1 for _ in keys)
-        if found != expected:
-            sys.exit(f"mxnet.tools.im2rec packed {found} of {expected} entries")
-
-    def _remove_outputs(self):
-        for path in self.work.iterdir():
-            if path.suffix in (".rec", ".idx", ".tar"):
-                path.unlink()
-
-
-def _cpu_of_children():
-    """In seconds, of all processes that have ended, and of those that these have waited for."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+from report import number
+from timing import PYTHON, RATE, RUNS, WALL, Bench, Failed
 
 
 def resize(bench):
@@ -153,13 +36,21 @@ def resize(bench):
         "mxnet.tools.im2rec --num-thread 2": bench.reference(entries, "--resize", "300", "--num-thread", "2"),
         "bare decode + resize + encode, 2 processes": bench.bare(entries, 2),
     }
-    bench.compare(f"1. Resize(300, keep_ratio=True), {bench.entries:,} entries", commands)
-    commands = {"ours": bench.ours("resize", entries), "theirs": commands["mxnet.tools.im2rec --num-thread 2"]}
-    for command in commands.values():
-        subprocess.run(command, cwd=bench.work, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    same = (bench.work / "ours.rec").read_bytes() == (bench.work / "entries.rec").read_bytes()
-    print(f"  the same bytes: {same}")
-    bench.results["the same bytes as mxnet.tools.im2rec"] = same
+    with bench.serving() as url:
+        rivals = bench.those_installed(
+            {
+                ("WebDataset's ShardWriter, Pool(2)", "WebDataset"): bench.rival("webdataset", entries),
+                ("LitData's optimize(), 2 workers", "LitData"): bench.rival("litdata", entries),
+                ("img2dataset, 2 processes, from a local server", "img2dataset"): bench.rival("img2dataset", entries, url),
+            }
+        )
+        bench.compare(f"1. Shorter edge to 300, {bench.entries:,} entries", {**commands, **rivals})
+    ours, theirs = bench.ours("resize", entries), commands["mxnet.tools.im2rec --num-thread 2"]
+    bench.run(theirs)
+    expected = (bench.work / "entries.rec").read_bytes()
+    bench.run(ours)
+    same = "the same" if (bench.work / "ours.rec").read_bytes() == expected else "NOT the same"
+    bench.report.note(f"Our .rec and that of mxnet.tools.im2rec are {same}, byte for byte.")
 
 
 def snippet(bench):
@@ -193,37 +84,31 @@ def pass_through(bench):
 
 
 def large(bench):
-    root, count = bench.work / "large", 200
+    root, count = bench.work / "large", max(bench.entries // 25, 20)
     entries = bench.list_of("large_entries", count, make_photos(root, 20, 4000, 3000))
     commands = {
         "im2rec, 2 workers": bench.ours("resize", entries, root),
         "im2rec, 2 workers, fast_decode": bench.ours("resize", entries, root, fast_decode=True),
         "mxnet.tools.im2rec --num-thread 2": bench.reference(entries, "--resize", "300", "--num-thread", "2", root=root),
     }
-    bench.compare(f"5. photos of 12 megapixels, shorter edge to 300, {count} entries", commands)
+    bench.compare(f"5. Photos of 12 megapixels, shorter edge to 300, {count} entries", commands)
     _loss_of_fast_decode(bench, entries, root)
 
 
 def _loss_of_fast_decode(bench, entries, root):
     import cv2
     import numpy as np
-    from mxnet.gluon.data.vision import ImageRecordDataset
 
-    import mxnet_im2rec  # noqa: F401
+    from mxnet_im2rec import RecordFile
 
-    datasets = []
+    images = []
     for name, fast in (("full", False), ("fast", True)):
-        command = bench.ours("resize", entries, root, fast_decode=fast, name=name)
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        datasets.append(ImageRecordDataset(bench.out(name) + ".rec"))
-    losses = [cv2.PSNR(datasets[0][index][0].asnumpy(), datasets[1][index][0].asnumpy()) for index in range(20)]
+        bench.run(bench.ours("resize", entries, root, fast_decode=fast, name=name))
+        with RecordFile(bench.out(name) + ".rec") as records:
+            images.append([record.image() for record in records[:20]])
+    losses = [cv2.PSNR(full, fast) for full, fast in zip(*images)]
     lowest, median = min(losses), float(np.median(losses))
-    print(f"  fast_decode against full decode, PSNR: lowest {lowest:.1f} dB, median {median:.1f} dB")
-    bench.results["PSNR of fast_decode, dB"] = losses
-
-
-def images_a_second(wall, printed):
-    return printed["records"] / printed["seconds"]
+    bench.report.note(f"fast_decode against a full decode, PSNR: median {median:.1f} dB, lowest {lowest:.1f} dB.")
 
 
 def ceiling(bench):
@@ -232,9 +117,21 @@ def ceiling(bench):
         "bare decode + resize + encode, 2 processes": bench.bare(entries, 2),
         "im2rec, 2 workers (the call)": bench.ours("resize", entries),
     }
-    medians = bench.compare("6. the share of the ceiling", commands, images_a_second, "images/s")
-    bare, ours = medians.values()
-    print(f"  share reached: {ours / bare:.2f}")
+    bench.compare("6. The share of the ceiling, with Gluon's Resize", commands, RATE)
+
+
+def growth(bench):
+    root = bench.work / "tiny"
+    names = make_photos(root, 50, 24, 16)
+    rows, raw = [], {}
+    for count in (bench.entries * 2, bench.entries * 20, bench.entries * 200):
+        run = bench.run(bench.ours("encode", bench.list_of("tiny", count, names), root))
+        parent, worker = run.printed["peak_mib"]
+        raw[count] = run
+        figures = [run.wall, run.cpu / count * 1e6, parent, worker]
+        rows.append([f"{count:,} records", *(f"{figure:,.1f}" for figure in figures)])
+    columns = ["", "seconds", "us of CPU a record", "peak MiB, parent", "peak MiB, largest worker"]
+    bench.report.table("7. Cost as the work grows: images of 24 x 16, encoded, 2 workers, one run each", columns, rows, raw)
 
 
 def scaling(bench):
@@ -243,81 +140,154 @@ def scaling(bench):
     for processes in (1, 2, 4):
         commands[f"bare, {processes}"] = bench.bare(entries, processes)
         commands[f"im2rec, {processes}"] = bench.ours("resize", entries, workers=processes)
-    bench.compare("8. how it scales", commands, images_a_second, "images/s")
+    bench.compare("8. How it scales, with Gluon's Resize", commands, RATE)
     commands = {
         "python -c pass": [PYTHON, "-c", "pass"],
         "import mxnet_im2rec": [PYTHON, "-c", "import mxnet_im2rec"],
         "import mxnet": [PYTHON, "-c", "import mxnet_im2rec, mxnet"],
     }
-    bench.compare("   importing", commands)
-
-
-def memory(bench):
-    root = bench.work / "tiny"
-    names = make_photos(root, 50, 24, 16)
-    print("\n7. peak memory, MiB, tiny images")
-    bench.results["7. peak memory, MiB: parent, largest worker"] = peaks = {}
-    for count in (10_000, 100_000, 1_000_000):
-        entries = bench.list_of("tiny", count, names)
-        bench._remove_outputs()
-        printed = subprocess.check_output(bench.ours("encode", entries, root), stderr=subprocess.DEVNULL, text=True)
-        peaks[count] = json.loads(printed)["peak_mib"]
-        print(f"  {count:9,} records: parent {peaks[count][0]:6.1f}, largest worker {peaks[count][1]:6.1f}")
+    bench.compare("8. Importing", commands, WALL)
 
 
 def reading(bench):
     root = bench.work / "reading"
     count = bench.entries * 5 // 4
     entries = bench.list_of("reading", count, make_photos(root, 100, 700, 525))
-    bench._remove_outputs()
-    subprocess.run(bench.ours("pass_through", entries, root, workers=None), check=True, stdout=subprocess.DEVNULL)
-    rec = bench.out("ours.rec")
+    (bench.work / "packed").mkdir(exist_ok=True)
+    bench.run(bench.ours("pass_through", entries, root, workers=None, name="packed/reading"))
+    rec = bench.out("packed/reading.rec")
     size = os.path.getsize(rec) / 2**20
-    print(f"\n9. reading back, {count:,} records, {size:,.0f} MiB, seconds (best of {bench.rounds}, the call alone)")
-    bench.results["9. reading back"] = figures = {"MiB": size}
+    rows, raw = [], {}
     for name in ("scan", "build_index", "summarize", "structure", "verify", "extract"):
         command = [PYTHON, RUNS, "reading", name, rec, bench.out("extracted")]
-        runs = [json.loads(subprocess.check_output(command, text=True, stderr=subprocess.DEVNULL)) for _ in range(bench.rounds)]
-        figures[name] = min(run["seconds"] for run in runs)
-        print(f"  {name:12s} {figures[name]:8.3f} s {size / figures[name]:10,.0f} MiB/s")
+        raw[name] = [bench.run(command).printed["seconds"] for _ in range(bench.rounds)]
+        rows.append([name, f"{min(raw[name]):.3f}", f"{size / min(raw[name]):,.0f}"])
+    title = f"9. Reading back, {count:,} records, {size:,.0f} MiB, the call alone, best of {bench.rounds}"
+    bench.report.table(title, ["", "seconds", "MiB/s"], rows, raw)
 
 
-BENCHMARKS = [resize, snippet, jitter, pass_through, large, ceiling, memory, scaling, reading]
+def loading(bench):
+    count, folder = max(bench.entries // 5, 100), bench.work / "loading"
+    _make_loading(bench, folder, count)
+    epochs = 5
+    expected = bench.run(bench.reader("record_file", folder, count, 0)).printed["total"]  # which the others must come to
+
+    def read(what, python=PYTHON):
+        return bench.reader(what, folder, count, epochs, expected, python=python)
+
+    here = {
+        "RecordFile, records[i].image()": read("record_file"),
+        "MXNet's ImageRecordDataset": read("image_record_dataset"),
+        "MXNet's ImageRecordIter, preprocess_threads=2": read("image_record_iter"),
+    }
+    there = {
+        ("DALI on the CPU, 2 threads", "DALI"): read("dali", bench.rivals.python),
+        ("WebDataset, 2 workers", "WebDataset"): read("webdataset", bench.rivals.python),
+        ("LitData, 2 workers", "LitData"): read("litdata", bench.rivals.python),
+    }
+    measures = {"images/s": lambda run: run.printed["rate"], "ms of CPU an image": lambda run: run.printed["cpu"] * 1e3}
+    title = f"10. Reading for training: {count:,} photos of 300 x 400, shuffled, decoded, {epochs} epochs after one that warms up"
+    bench.compare(title, {**here, **bench.those_installed(there)}, measures)
+    commands = {
+        "RecordFile, records[i].content": bench.reader("record_file_bytes", folder, count, 20),
+        "MXIndexedRecordIO.read_idx": bench.reader("indexed_record_io", folder, count, 20),
+        "MXIndexedRecordIO.read_idx, unpack": bench.reader("indexed_record_io_unpacked", folder, count, 20),
+    }
+    measures = {"records/s": lambda run: run.printed["rate"], "us of CPU a record": lambda run: run.printed["cpu"] * 1e6}
+    bench.compare("10. The bytes alone, shuffled", commands, measures)
 
 
-def versions():
+def _make_loading(bench, folder, count):
+    """The same JPEGs as a .rec, as two shards of tar, one for each worker, and as LitData's chunks."""
+    names = make_photos(folder / "jpegs", count, 400, 300, quality=95)
+    entries = write_list(folder / "photos.lst", names, count)
+    bench.run(bench.ours("pass_through", entries, folder / "jpegs", workers=None, name="loading/photos"))
+    for shard in range(2):
+        with tarfile.open(folder / f"photos-{shard}.tar", "w") as tar:
+            for index in range(shard, count, 2):
+                data = (folder / "jpegs" / names[index]).read_bytes()
+                for suffix, content in (("jpg", data), ("cls", str(index % 10).encode("ascii"))):
+                    member = tarfile.TarInfo(f"{index:08d}.{suffix}")
+                    member.size = len(content)
+                    tar.addfile(member, io.BytesIO(content))
+    if "LitData" not in bench.rivals.missing:
+        bench.run(bench.rival("litdata_files", entries, root=folder / "jpegs", output=folder / "litdata"))
+
+
+def parent(bench):
+    measures = {
+        "us of CPU of the parent a record": lambda run: run.printed["cpu"] / run.printed["records"] * 1e6,
+        "records/s": lambda run: run.printed["records"] / run.printed["seconds"],
+    }
+    commands = {}
+    for size, name, count in ((110_000, "110 KB", bench.entries), (1000, "1 KB", bench.entries * 20)):
+        entries = bench.list_of(f"parent_{size}", count, ["folder/image.jpg"])
+        commands[f"{count:,} records of {name}"] = [PYTHON, RUNS, "parent", entries, bench.out("parent"), str(size), "2"]
+    bench.compare("11. The parent process, with bytes that are ready in the place of the codec, 2 workers", commands, measures)
+
+
+def verifying(bench):
+    count = max(bench.entries // 5, 2)
+    entries = bench.list_of("verifying", count)
+    (bench.work / "packed").mkdir(exist_ok=True)
+    rec, output = bench.out("packed/verifying.rec"), bench.out("verifying.rec")
+    bench.run([PYTHON, RUNS, "verifying", "pack", entries, str(bench.root), rec])
+    ways = {
+        "im2rec()": ("pack", output),
+        "im2rec(verify=True)": ("pack and verify", output),
+        "verify(rec)": ("verify", rec),
+        "verify(), with the list and the sources": ("verify with sources", rec),
+    }
+    commands = {name: [PYTHON, RUNS, "verifying", way, entries, str(bench.root), path] for name, (way, path) in ways.items()}
+    bench.compare(f"12. Verifying, {count:,} records, shorter edge 300, 2 workers", commands)
+
+
+PARTS = [resize, snippet, jitter, pass_through, large, ceiling, growth, scaling, reading, loading, parent, verifying]
+
+
+def describe_machine(bench):
     code = (
         "import mxnet_im2rec, mxnet, cv2, numpy, json; "
         "print(json.dumps({m.__name__: m.__version__ for m in (mxnet_im2rec, mxnet, cv2, numpy)}))"
     )
-    return json.loads(subprocess.check_output([PYTHON, "-c", code], text=True))
+    versions = json.loads(subprocess.check_output([PYTHON, "-c", code], text=True))
+    bench.report.fact("date", date.today().isoformat())
+    bench.report.fact("machine", f"{len(os.sched_getaffinity(0))} cores, {processor()}, {platform.system()} {platform.machine()}")
+    bench.report.fact("load when it began", number(os.getloadavg()[0]))
+    versions = {"Python": platform.python_version(), **versions}
+    bench.report.fact("versions", ", ".join(f"{name} {version}" for name, version in versions.items()))
+    bench.report.fact("rounds", f"{bench.rounds}, after one that warms up")
+
+
+def processor():
+    """What Linux calls it; elsewhere what Python does."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", help="photos of your own (.jpg); by default some are made")
-    parser.add_argument(
-        "--entries", type=int, default=5000, help="entries of the list (default 5000); some parts take a multiple"
-    )
+    parser.add_argument("--entries", type=int, default=5000, help="entries of the list; parts take a multiple (default 5000)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds that count, after one that warms up (default 3)")
-    parser.add_argument("--only", nargs="+", choices=[each.__name__ for each in BENCHMARKS], help="these parts alone")
+    parser.add_argument("--only", nargs="+", choices=[each.__name__ for each in PARTS], help="these parts alone")
     parser.add_argument("--work", default="build/bench", help="folder for photos, lists and output (default build/bench)")
-    parser.add_argument("--json", default="build/bench/results.json", help="where the figures go")
+    parser.add_argument("--markdown", default="build/bench/figures.md", help="where the tables go")
+    parser.add_argument("--json", default="build/bench/results.json", help="where every figure goes")
     arguments = parser.parse_args()
     Path(arguments.work).mkdir(parents=True, exist_ok=True)
-    machine = {
-        "cores": len(os.sched_getaffinity(0)),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-        **versions(),
-    }
-    print(", ".join(f"{name} {value}" for name, value in machine.items()))
+    started = time.monotonic()
     bench = Bench(arguments)
-    for part in BENCHMARKS:
+    describe_machine(bench)
+    for part in PARTS:
         if not arguments.only or part.__name__ in arguments.only:
-            part(bench)
-    Path(arguments.json).write_text(json.dumps({"machine": machine, "results": bench.results}, indent=1), encoding="utf-8")
-    print(f"\nwritten to {arguments.json}")
+            try:
+                part(bench)
+            except Failed as failure:
+                sys.exit(f"{part.__name__}: {failure}")
+    print(f"\n{(time.monotonic() - started) / 60:.0f} minutes")
+    bench.report.write(arguments.markdown, arguments.json)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""What bench.py runs as whole processes: our call, a user's own loop, and the bare codec. Each prints one line of JSON."""
+"""What bench.py runs as whole processes: our calls, a user's own loop, and the bare codec. Most print one line of JSON."""
 
 import json
 import multiprocessing
 import os
 import resource
 import sys
+import threading
 import time
+from concurrent.futures import ProcessPoolExecutor, wait
 
 COMPOSES = {
     "resize": lambda t: t.Compose([t.Resize(300, keep_ratio=True)]),
@@ -85,39 +87,85 @@ def _naive_record(line):
 def bare(list_file, root, processes):
     """Decode, resize to a shorter edge of 300 and encode, from memory, the list shared out among processes side by side."""
     processes = int(processes)
-    barrier = multiprocessing.Barrier(processes + 1)
-    workers = [
-        multiprocessing.Process(target=_bare_loop, args=(list_file, root, number, processes, barrier))
-        for number in range(processes)
-    ]
-    for worker in workers:
-        worker.start()
-    barrier.wait()
-    started = time.perf_counter()
-    for worker in workers:
-        worker.join()
-    seconds = time.perf_counter() - started
-    with open(list_file, encoding="utf-8") as stream:
-        print(json.dumps({"seconds": seconds, "records": sum(1 for _ in stream)}))
+    barrier = multiprocessing.Barrier(processes)
+    with ProcessPoolExecutor(processes, initializer=_keep, initargs=(barrier,)) as pool:  # which notices a process that dies
+        loops = [pool.submit(_bare_loop, list_file, root, number, processes) for number in range(processes)]
+        wait(loops)
+    errors = [loop.exception() for loop in loops if loop.exception() is not None]
+    if errors:
+        raise next((error for error in errors if not isinstance(error, threading.BrokenBarrierError)), errors[0])
+    starts, ends, counts = zip(*(loop.result() for loop in loops))
+    print(json.dumps({"seconds": max(ends) - min(starts), "records": sum(counts)}))
 
 
-def _bare_loop(list_file, root, number, processes, barrier):
+def _keep(barrier):
+    global side_by_side
+    side_by_side = barrier
+
+
+def _bare_loop(list_file, root, number, processes):
+    """When the loop started and ended, and how many images it made. A loop that fails before lets the others fail as well."""
     import cv2
     import numpy as np
 
-    cv2.setNumThreads(1)
-    with open(list_file, encoding="utf-8") as stream:
-        names = [line.strip().split("\t")[2] for line in stream][number::processes]
-    data = {}
-    for name in set(names):
-        with open(os.path.join(root, name), "rb") as stream:
-            data[name] = np.frombuffer(stream.read(), np.uint8)
-    barrier.wait()
+    try:
+        cv2.setNumThreads(1)
+        with open(list_file, encoding="utf-8") as stream:
+            names = [line.strip().split("\t")[2] for line in stream][number::processes]
+        data = {}
+        for name in set(names):
+            with open(os.path.join(root, name), "rb") as stream:
+                data[name] = np.frombuffer(stream.read(), np.uint8)
+    except BaseException:
+        side_by_side.abort()
+        raise
+    side_by_side.wait()
+    started = time.perf_counter()
     for name in names:
         image = cv2.imdecode(data[name], cv2.IMREAD_COLOR)
         height, width = image.shape[:2]
         size = (300, height * 300 // width) if height > width else (width * 300 // height, 300)
         cv2.imencode(".jpg", cv2.resize(image, size), [cv2.IMWRITE_JPEG_QUALITY, 95])
+    return started, time.perf_counter(), len(names)
+
+
+def parent(list_file, output, size, workers):
+    """im2rec() with bytes that are ready in the place of the codec: what the parent process does for a record, and how fast."""
+    import mxnet_im2rec
+    from mxnet_im2rec.transforms.pipeline import Pipeline
+
+    image = bytes(int(size))
+
+    def stub(self, entry):
+        self.is_worn_out = False
+        return image
+
+    Pipeline.__call__ = stub
+    first = [mxnet_im2rec.ListEntry(line=1, index=0, labels=[0], path="first.jpg")]
+    mxnet_im2rec.im2rec(first, output, num_workers=int(workers), progress=False)  # loads and starts what a process does once
+    cpu_before, started = _cpu_of_this_process(), time.perf_counter()
+    report = mxnet_im2rec.im2rec(list_file, output, num_workers=int(workers), progress=False)
+    seconds, cpu = time.perf_counter() - started, _cpu_of_this_process() - cpu_before
+    print(json.dumps({"seconds": seconds, "records": report.num_records, "cpu": cpu}))
+
+
+def _cpu_of_this_process():
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def verifying(what, list_file, root, rec):
+    """Packing with and without a proof, and the proof alone."""
+    from mxnet_im2rec import im2rec, transforms, verify
+
+    short_edge = transforms.Resize(300, keep_ratio=True)
+    if what in ("pack", "pack and verify"):
+        options = {"transformations": short_edge, "num_workers": 2, "verify": what == "pack and verify"}
+        im2rec(list_file, rec[: -len(".rec")], root=root, progress=False, **options)
+        return
+    sources = (list_file, root) if what == "verify with sources" else ()
+    report = verify(rec, *sources, transformations=short_edge if sources else None, num_workers=2, progress=False)
+    report.raise_for_problems()
 
 
 def reading(what, rec, folder):
@@ -148,4 +196,5 @@ def _scan(rec):
 
 
 if __name__ == "__main__":
-    {"reading": reading, "ours": ours, "naive": naive, "bare": bare}[sys.argv[1]](*sys.argv[2:])
+    RUNS = (ours, naive, bare, parent, verifying, reading)
+    {run.__name__: run for run in RUNS}[sys.argv[1]](*sys.argv[2:])
