@@ -256,7 +256,8 @@ class RecordWriter:
         try:
             self._note(index, self.num_bytes)
             self.num_bytes += self._stream.write(pieces)
-            self._check_position()
+            if isinstance(self._stream, MXNetRecordStream):
+                self._check_position()  # MXNet alone knows where it writes, and does not say that a seek failed
             if self.num_bytes - self._written_back > _WRITE_BACK_BYTES:
                 self._write_back()
         except OSError as error:

@@ -35,6 +35,7 @@ class RecordStream:
         self._rec: Any = rec
         self.idx: Any = idx
         self._position = self._rec.seek(0, os.SEEK_END)
+        self._parked = self._position  # the file's own position, which no write of ours needs
         self._pool: Optional[Pool] = None
 
     def share_writing(self, pool: Pool) -> None:
@@ -43,8 +44,12 @@ class RecordStream:
         self._pool = pool
 
     def tell(self) -> int:
-        """Where the last record ends in the .rec."""
-        return self._position
+        """The position in the .rec; -1 where the system cannot say it.
+
+        It is where the last record ends, unless another process, which has inherited the file, has moved it by writing.
+        """
+        found = self._rec.tell()
+        return self._position if found == self._parked else found
 
     def write(self, pieces: Sequence[Buffer]) -> int:
         """Append a record, in the pieces of its frames; gives how many bytes it takes."""
@@ -60,6 +65,7 @@ class RecordStream:
         view = memoryview(data)
         while view:
             view = view[self._rec.write(view) :]
+        self._parked = self._rec.tell()
 
     def copy(self, source: int, start: int, end: int) -> None:
         """Append a range of a file, by its descriptor, inside the kernel where that can be done."""
@@ -78,7 +84,7 @@ class RecordStream:
     def take_back(self) -> None:
         """After an error: have the .rec end where its last whole record ends."""
         self._rec.truncate(self._position)
-        self._rec.seek(self._position)
+        self._parked = self._rec.seek(self._position)
 
     def flush(self) -> None:
         """Hand everything to the system."""

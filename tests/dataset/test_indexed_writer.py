@@ -167,7 +167,7 @@ def test_after_a_record_that_could_not_be_written_there_is_no_dataset(tmp_path, 
 
     with pytest.raises(OutputError, match="No space left"), IndexedRecordWriter(out) as writer:
         writer.write(0, 1, jpeg())
-        monkeypatch.setattr(os, "writev", full)
+        monkeypatch.setattr(os, "pwritev", full)
         try:
             writer.write(1, 1, jpeg())
         except OutputError:

@@ -129,7 +129,7 @@ def test_records_of_many_threads_do_not_mix(paths):
 
 def test_a_record_in_pieces_is_not_divided_by_another_thread(paths, monkeypatch):
     """A record of several pieces takes several writes where the system takes only a part of it at once."""
-    monkeypatch.setattr(os, "writev", lambda descriptor, pieces: 0)  # so that every piece is written again, one by one
+    monkeypatch.setattr(os, "pwritev", lambda descriptor, pieces, offset: 0)  # so that every piece is written again, one by one
     in_write, inside = threading.Lock(), []
     write = RecordStream._write_all
 
@@ -388,13 +388,13 @@ def test_keys_that_no_line_gives_back_are_refused(paths, key):
 def test_a_full_disk_leaves_the_records_before(paths, monkeypatch):
     writer = recordio.MXIndexedRecordIO(*paths, "w")
     writer.write_idx(0, b"whole")
-    really = os.writev
+    really = os.pwritev
 
-    def part_of_it(descriptor, pieces):
-        really(descriptor, [pieces[0]])
+    def part_of_it(descriptor, pieces, offset):
+        really(descriptor, [pieces[0]], offset)
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "writev", part_of_it)
+    monkeypatch.setattr(os, "pwritev", part_of_it)
     with pytest.raises(OutputError, match="is the disk full.*No space left"):
         writer.write_idx(1, b"part")
     monkeypatch.undo()

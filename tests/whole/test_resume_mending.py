@@ -244,7 +244,7 @@ def test_a_run_without_a_failure_of_its_own_leaves_the_table_if_it_raises(folder
 
 
 CALLS = [("fsync", 1), ("fsync", 2), ("fsync", 4), ("fsync", 12), ("fsync", 33), ("fsync", 45), ("fsync", 48), ("fsync", 49)]
-CALLS += [("rename", number) for number in range(1, 6)] + [("unlink", 1), ("writev", 1), ("writev", 70), ("writev", 119)]
+CALLS += [("rename", number) for number in range(1, 6)] + [("unlink", 1), ("pwritev", 1), ("pwritev", 70), ("pwritev", 119)]
 
 
 ERRORS = [OSError(28, "no space left on device"), OSError(5, "input/output error")]
