@@ -7,7 +7,6 @@ All other modules have ``from ..opencv_compat import cv2``.
 
 from __future__ import annotations
 
-from importlib import metadata
 from typing import Tuple
 
 from .errors import OpenCVUnavailableError
@@ -19,6 +18,8 @@ _PACKAGES = ("opencv-python", "opencv-contrib-python", _HEADLESS, "opencv-contri
 
 def _installed() -> Tuple[str, str]:
     """The package that brings OpenCV here, and its version; empty where there is none, such as where Debian's own is used."""
+    from importlib import metadata  # which loads much
+
     for name in _PACKAGES:
         try:
             return name, metadata.version(name)

@@ -23,6 +23,8 @@ TOO_LONG = f"the line has more than {LONGEST_LINE:,} bytes, which is no entry; a
 
 _INTEGER = re.compile(r"[0-9]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+# Most lines: an index and a label that no check can refuse, and a path without blanks around it.
+_USUAL_LINE = re.compile(r"([0-9]{1,19})\t([+-]?[0-9]{1,15}(?:\.[0-9]{0,15})?)\t([^\t\s](?:[^\t]*[^\t\s])?)")
 _TOKEN = re.compile(r"\s*(\S+)")
 _NOT_IN_A_PATH = re.compile("[\t\n\r\ud800-\udfff]")
 _NAMES = {"\t": "a tab", "\n": "a line feed", "\r": "a carriage return"}
@@ -38,6 +40,10 @@ def parse_line(text: str, line: Optional[int] = None) -> ListEntry:
     >>> parse_line('5  1  my photos/a b.jpg').path
     'my photos/a b.jpg'
     """
+    usual = _USUAL_LINE.fullmatch(text)
+    if usual is not None:
+        index_found, label, path = usual.groups()
+        return ListEntry(int(index_found), (float(label),), path, line)
     head, _, path = text.rpartition("\t")
     numbers_found = head.split()
     path = path.strip()

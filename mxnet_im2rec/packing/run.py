@@ -25,20 +25,31 @@ from .workers import BYTES_IN_FLIGHT, CHUNK_ENTRIES
 _log = logging.getLogger("mxnet_im2rec")
 
 
+_LINES_AT_ONCE = 256
+
+
 class ListDigest:
     """A digest of the entries of a list, as many of them as were added."""
 
     def __init__(self) -> None:
         self._hash = hashlib.blake2b(digest_size=16)
+        self._lines: List[str] = []  # not hashed yet: a hash of many at once is cheaper
 
     def add(self, entry: Union[ListEntry, Failure]) -> None:
         if isinstance(entry, Failure):
             text = f"{entry.line}\t{entry.index}\t{entry.path}\t{entry.reason}\n"
         else:
             text = f"{entry.index}\t{entry.labels}\t{entry.path}\n"
-        self._hash.update(text.encode("utf-8", "surrogatepass"))
+        self._lines.append(text)
+        if len(self._lines) == _LINES_AT_ONCE:
+            self._update()
+
+    def _update(self) -> None:
+        self._hash.update("".join(self._lines).encode("utf-8", "surrogatepass"))
+        self._lines.clear()
 
     def __str__(self) -> str:
+        self._update()
         return self._hash.hexdigest()
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
-from importlib import metadata
 from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Sequence, Union
 
 from ..limits import MAX_PIXELS
@@ -156,6 +155,8 @@ def _text_of_lines(failures: Optional[Sequence[Failure]]) -> str:
 
 
 def _version_of_mxnet() -> str:
+    from importlib import metadata  # which loads much, and few runs need it
+
     try:
         return metadata.version("mxnet")
     except metadata.PackageNotFoundError:  # one that was built by hand
