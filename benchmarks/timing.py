@@ -3,6 +3,7 @@
 """The photos and the lists of a benchmark, its commands, and how they are run in turn and timed. Knows no part of it."""
 
 import json
+import os
 import resource
 import shutil
 import statistics
@@ -21,6 +22,9 @@ HERE = Path(__file__).resolve().parent
 PYTHON = sys.executable
 RUNS = str(HERE / "runs.py")
 REFERENCE = [PYTHON, "-c", "import mxnet_im2rec, runpy; runpy.run_module('mxnet.tools.im2rec', run_name='__main__')"]
+
+# Every program keeps its compiled modules, as an installed one does; pip has compiled those of the others.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 class Run(NamedTuple):
@@ -114,7 +118,7 @@ class Bench:
         """Run a command in the work folder, without what an earlier one left there; Failed if it fails."""
         self._remove_outputs()
         started, cpu_before = time.perf_counter(), cpu_of_children()
-        done = subprocess.run(command, cwd=self.work, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=self.work, capture_output=True, text=True, env=ENVIRONMENT)
         wall, cpu = time.perf_counter() - started, cpu_of_children() - cpu_before
         if done.returncode:
             raise Failed(f"{' '.join(command)}\nfailed with {done.returncode}:\n{(done.stderr or done.stdout)[-3000:].strip()}")
