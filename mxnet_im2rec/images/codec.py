@@ -137,9 +137,16 @@ def to_8_bits(image: np.ndarray) -> np.ndarray:
     return image if image.dtype == np.uint8 else (image >> 8).astype(np.uint8)
 
 
-def to_rgb(image: np.ndarray) -> np.ndarray:
-    """A decoded image, (H, W) or (H, W, C) in OpenCV's order, as (H, W, C) uint8 in RGB order, C-contiguous."""
-    return _swap_red_and_blue(np.atleast_3d(to_8_bits(image)))
+def to_rgb(image: np.ndarray, out: Optional[np.ndarray] = None) -> np.ndarray:
+    """A decoded image, (H, W) or (H, W, C) in OpenCV's order, as (H, W, C) uint8 in RGB order, C-contiguous.
+
+    It can be written into ``out``, an array of just this kind.
+    """
+    rgb = _swap_red_and_blue(np.atleast_3d(to_8_bits(image)), out)
+    if out is not None and rgb is not out:
+        out[...] = rgb
+        return out
+    return rgb
 
 
 def to_bgr(image: np.ndarray) -> np.ndarray:
@@ -147,9 +154,9 @@ def to_bgr(image: np.ndarray) -> np.ndarray:
     return _swap_red_and_blue(image)
 
 
-def _swap_red_and_blue(image: np.ndarray) -> np.ndarray:
+def _swap_red_and_blue(image: np.ndarray, out: Optional[np.ndarray] = None) -> np.ndarray:
     code = {1: None, 3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}[image.shape[2]]
-    return image if code is None else cv2.cvtColor(image, code)
+    return image if code is None else cv2.cvtColor(image, code, out)
 
 
 def encoder_parameters(encoding: str, quality: int) -> List[int]:

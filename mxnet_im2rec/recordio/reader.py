@@ -11,18 +11,21 @@ from __future__ import annotations
 import operator
 import os
 from array import array
-from typing import Any, Iterator, List, Optional, Tuple, Union, overload
+from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Optional, Tuple, Union, overload
 
 import numpy as np
 
 from ..errors import RecordFormatError
-from ..limits import MAX_INDEX
+from ..limits import MAX_INDEX, MAX_PIXELS
 from ..storage.filebuffer import FileBuffer
 from .advice import advise, damaged_idx, damaged_rec
 from .frames import MAGIC_BYTES
 from .index import read_index
 from .paths import DatasetPaths
 from .record import Record, record_at, scan
+
+if TYPE_CHECKING:
+    from .batches import Batch
 
 
 class RecordFile:
@@ -178,8 +181,10 @@ class RecordFile:
         return record
 
     def _at(self, position: int) -> Record:
+        offset = int(self._offsets[position])
         following = self._size if position + 1 == len(self) else int(self._offsets[position + 1])
-        return self._read(position, int(self._offsets[position]), following)
+        self._buffer.expect(offset, following)
+        return self._read(position, offset, following)
 
     def _check_open(self) -> None:
         if self._is_closed:
@@ -265,6 +270,73 @@ class RecordFile:
             by_key = self._by_key = np.argsort(self._keys, kind="stable")
         place = int(np.searchsorted(self._keys, np.uint64(index), side="right", sorter=by_key)) - 1
         return None if place < 0 or int(self._keys[by_key[place]]) != index else int(by_key[place])
+
+    def batches(
+        self,
+        batch_size: int,
+        *,
+        shuffle: Optional[int] = None,
+        workers: Optional[int] = None,
+        color: int = 1,
+        transform: Optional[Callable[[np.ndarray], np.ndarray]] = None,
+        max_pixels: Optional[int] = MAX_PIXELS,
+    ) -> Iterator[Batch]:
+        """Decode the images in threads, batch by batch: one epoch of a training loader, as NumPy arrays.
+
+        Records without an image, as InsightFace's .rec files have them, are left out. So a batch can be smaller, and so is the
+        last one. Some batches are decoded in advance: two for each worker.
+
+        Parameters
+        ----------
+        batch_size : int
+            How many records make a batch.
+        shuffle : int, optional
+            The seed of the order, such as the number of the epoch. The same seed gives the same order everywhere. None is the
+            order of the file.
+        workers : int, optional
+            Threads; by default one for each CPU that this process may use. OpenCV decodes without Python's lock. 0 decodes in the
+            calling thread. The batches are the same.
+        color : {1, 0, -1}
+            1: RGB. 0: grey. -1: as stored.
+        transform : callable, optional
+            From an image, (H, W, C) uint8, to an array. It runs in the threads, in any order, so take random numbers from a
+            generator of each thread's own. The arrays of a batch must have one shape.
+        max_pixels : int or None
+            As for :meth:`Record.image`.
+
+        Yields
+        ------
+        Batch
+            Arrays of the batch's own, which nothing else uses.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is wrong. This is checked at once, before the first batch.
+        ImageError
+            If an image cannot be decoded, or those of a batch are not of one shape. It names the record.
+        RecordFormatError
+            If a record is damaged.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> from mxnet_im2rec import IndexedRecordWriter, RecordFile
+        >>> output_path = os.path.join(tempfile.mkdtemp(), 'out')
+        >>> with IndexedRecordWriter(output_path) as writer:
+        ...     for index in range(5):
+        ...         writer.write(index, index % 2, np.zeros((4, 6, 3), np.uint8))
+        >>> with RecordFile(writer.rec_path) as records:
+        ...     for batch in records.batches(2):
+        ...         print(batch.images.shape, batch.labels, batch.indices)
+        (2, 4, 6, 3) [0. 1.] [0 1]
+        (2, 4, 6, 3) [0. 1.] [2 3]
+        (1, 4, 6, 3) [0.] [4]
+        """
+        from .batches import batches_of  # loads OpenCV
+
+        self._check_open()
+        return batches_of(self, batch_size, shuffle, workers, color, transform, max_pixels)
 
     def fileno(self) -> int:
         """The descriptor of the open .rec."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from typing import IO, Any, AnyStr, Iterator, Tuple
 
 _SMALLEST_WINDOW, _LARGEST_WINDOW = 1 << 12, 1 << 18  # bytes; the largest one fits into a processor's cache
@@ -96,6 +97,12 @@ class FileBuffer:
         if first <= start and end <= first + len(data):
             return data[start - first : end - first]
         return self._read(start, end) if start < end else memoryview(b"")
+
+    def expect(self, start: int, end: int) -> None:
+        """Read a range that will be needed bit by bit, at once. A large one is left to be read when it is needed."""
+        if start < end and end - start < _LARGEST_WINDOW:
+            with suppress(UnreadableError):  # whoever needs those bytes gets it
+                self[start:end]
 
     def _read(self, start: int, end: int) -> memoryview:
         """Read a slice that is not in the window: alone if it is large, else with a new window that begins there."""

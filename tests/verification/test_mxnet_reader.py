@@ -21,6 +21,7 @@ from warm import WarmReader
 
 from mxnet_im2rec import ListEntry, OutputError, VerifyError, im2rec, verify
 from mxnet_im2rec.dataset.writer import RecordWriter
+from mxnet_im2rec.recordio.frames import frame, payload_of
 from mxnet_im2rec.verification import mxnet_reader
 from mxnet_im2rec.verification import verify as verification
 
@@ -262,12 +263,12 @@ def corrupt_id2(record):
 def test_what_does_not_verify_is_not_published(monkeypatch, photos, tmp_path, corrupt):
     im2rec(photos / "images.lst", tmp_path / "out", num_workers=0, transformations=transforms.Resize(30))
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    write_idx = RecordWriter.write
-    monkeypatch.setattr(
-        RecordWriter,
-        "write",
-        lambda self, index, record: write_idx(self, index, corrupt(record) if index == 7 else record),
-    )
+    write_frames = RecordWriter.write_frames
+
+    def corrupt_7(self, index, pieces):
+        write_frames(self, index, frame(corrupt(payload_of(pieces))) if index == 7 else pieces)
+
+    monkeypatch.setattr(RecordWriter, "write_frames", corrupt_7)
     with pytest.raises(VerifyError) as caught:
         im2rec(photos / "images.lst", tmp_path / "out", num_workers=0, transformations=transforms.Resize(40), verify=True)
     assert {problem.position for problem in caught.value.problems} <= {7, None}
@@ -289,13 +290,13 @@ def test_a_lost_record_is_not_published(monkeypatch, photos, tmp_path):
 
 
 def test_a_record_that_was_never_written_is_not_published(monkeypatch, photos, tmp_path):
-    write_it = RecordWriter.write
+    write_it = RecordWriter.write_frames
 
-    def lose_7(self, index, record):
+    def lose_7(self, index, pieces):
         if index != 7:
-            write_it(self, index, record)
+            write_it(self, index, pieces)
 
-    monkeypatch.setattr(RecordWriter, "write", lose_7)
+    monkeypatch.setattr(RecordWriter, "write_frames", lose_7)
     with pytest.raises(VerifyError) as caught:
         im2rec(photos / "images.lst", tmp_path / "out", num_workers=0, verify=True)
     (problem,) = caught.value.problems
