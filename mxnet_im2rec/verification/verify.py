@@ -200,7 +200,9 @@ def verify(
                     reader.take()
                     counter.saw("source", num_done * step)
 
-                check_sources(check, sampled, min_psnr, num_workers, problems, proceed)
+                found = ProblemCollector()  # to stand behind those of the list, which come when its last entry was read
+                check_sources(check, sampled, min_psnr, num_workers, found, proceed)
+                problems.extend(found)
                 counter.saw("source", count)
         if reader is None:
             problems.note(Text("not read through ImageRecordIter, no image was decoded: ", Argument("pixels", "none")))

@@ -601,7 +601,7 @@ def test_progress_counts_each_image_once_and_ends_with_all(photos, tmp_path, lab
     for arguments in ((), (tmp_path / "a.lst", photos)):
         for pixels in ("all", "sample"):
             told = []
-            report = verify(rec_path, *arguments, pixels=pixels, progress=lambda *values: told.append(values))
+            report = verify(rec_path, *arguments, pixels=pixels, progress=lambda *values, told=told: told.append(values))
             assert report.ok
             assert told[-1] == (len(lines), len(lines), 0)
             assert {values[1:] for values in told} == {(len(lines), 0)}
