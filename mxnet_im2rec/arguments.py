@@ -109,14 +109,14 @@ def few_enough(name: str, count: int) -> int:
     return count
 
 
-def workers(num_workers: Any, needs_processes: bool = True) -> int:
-    """How many workers: those that are asked for, or one less than there are CPUs.
+def workers(num_workers: Any, needs_processes: bool = True, num_spared: int = 1) -> int:
+    """How many workers: those that are asked for, or one for each CPU, except those that are spared for the calling process.
 
     Where they need not be processes, because the work is reading files, none is the default.
     """
     is_daemon = multiprocessing.current_process().daemon  # which may not have children by multiprocessing
     if num_workers is None:
-        return max(usable_cpus() - 1, 1) if needs_processes and not is_daemon else 0
+        return max(usable_cpus() - num_spared, 1) if needs_processes and not is_daemon else 0
     num_workers = few_enough("num_workers", whole_number("num_workers", num_workers, 0))
     if num_workers and is_daemon and needs_processes:
         rule = "asks for processes, which a daemonic process may not have"

@@ -31,6 +31,14 @@ class ProblemCollector:
     def note(self, message: str) -> None:
         self.notes.append(message)
 
+    def extend(self, others: ProblemCollector) -> None:
+        """Add what another one has collected, behind what is here."""
+        self.problems += others.problems[: _MOST_KEPT - len(self.problems)]
+        self.num_problems += others.num_problems
+        self.notes += others.notes
+        if others.lowest_psnr is not None:
+            self.saw_psnr(others.lowest_psnr)
+
     def saw_psnr(self, value: float) -> None:
         self.lowest_psnr = value if self.lowest_psnr is None else min(self.lowest_psnr, value)
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program that reads a dataset through MXNet's ImageRecordIter; mxnet_reader.py runs it. Knows no list and no source.
 
-``python -m mxnet_im2rec.verification.mxnet_reader_process REQUEST``, where REQUEST is JSON (see :class:`Request`). Each line on
-stdout is a JSON object with an ``event``: ``progress``, ``problem``, ``note``, ``failed``, and ``done`` as the last. Without
-``done`` nothing is proven.
+``python -m mxnet_im2rec.verification.mxnet_reader_process LAUNCH``, where LAUNCH is JSON (see :class:`Launch`), loads MXNet and
+waits for a line on stdin, JSON too (see :class:`Request`). Each line on stdout is a JSON object with an ``event``: ``progress``,
+``problem``, ``note``, ``failed``, and ``done`` as the last. Without ``done`` nothing is proven.
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ import struct
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
-from typing import Any, Callable, List, NamedTuple, NoReturn, Optional, Set, Tuple
+from itertools import islice
+from queue import SimpleQueue
+from types import ModuleType
+from typing import Any, Callable, Iterable, List, NamedTuple, NoReturn, Optional, Set, Tuple
 
 import numpy as np
 
@@ -37,9 +41,17 @@ from ..storage.filebuffer import FileBuffer
 from ..text import count
 
 _BATCH_BYTES, _BATCH_RECORDS = 32 << 20, 128
+_AHEAD_BYTES = 256 << 20  # of pixels that OpenCV decodes ahead of ImageRecordIter
 _PROGRESS_SECONDS = 1.0
 _DECODE_FLAGS = {3: cv2.IMREAD_COLOR, 1: cv2.IMREAD_GRAYSCALE}
 _PARENT_SECONDS = 1.0  # how often to look for the parent where its end of the pipe stays open in another child of its own
+
+
+class Launch(NamedTuple):
+    """What the process is to know when it starts."""
+
+    folder: str  # what to remove when the parent is gone: it was made for this process
+    parent: Optional[int] = None  # the process that waits for this one, which ends with it; None: only stdin tells
 
 
 class Request(NamedTuple):
@@ -49,8 +61,6 @@ class Request(NamedTuple):
     idx: Optional[str]  # its .idx; None reads without one
     label_width: int  # of every record; 0 leaves ImageRecordIter out, the images are only decoded
     sample: Optional[int]  # how many records' pixels are looked at, spread over the file; None: all
-    folder: Optional[str] = None  # what to remove when the parent is gone: it was made for this process
-    parent: Optional[int] = None  # the process that waits for this one, which ends with it
     max_pixels: Optional[int] = None  # how many pixels an image may have; None: any number
 
 
@@ -63,12 +73,33 @@ class _Image(NamedTuple):
     is_too_large: bool = False
 
 
-class Reading:
-    """One reading of a dataset; ``report`` receives the events, as keyword arguments."""
+class _Ahead:
+    """The results of some work on positions, in order. Threads work ahead of who takes the results, by ``most`` positions."""
 
-    def __init__(self, request: Request, report: Callable[..., None]) -> None:
+    def __init__(self, threads: Any, work: Callable[[int], np.ndarray], positions: Iterable[int], most: int) -> None:
+        self._submitted = (threads.submit(work, position) for position in positions)
+        self._waiting = deque(islice(self._submitted, most))
+
+    def take(self) -> np.ndarray:
+        """The next result."""
+        result = self._waiting.popleft().result()
+        self._waiting.extend(islice(self._submitted, 1))
+        return result
+
+    def stop(self) -> None:
+        """Drop what is not taken; no thread is at work behind this."""
+        for future in self._waiting:
+            future.cancel()
+        wait(self._waiting)
+
+
+class Reading:
+    """One reading of a dataset; ``report`` receives the events, as keyword arguments. ``mxnet`` is a future of the module."""
+
+    def __init__(self, request: Request, report: Callable[..., None], mxnet: Any) -> None:
         self._request = request
         self._report = report
+        self._mxnet = mxnet
         self._last_progress = 0.0
         self._buffer = FileBuffer(request.rec)
         self._offsets: List[int] = []
@@ -92,7 +123,7 @@ class Reading:
             self._looked_at[:] = False
             self._looked_at[np.linspace(0, count - 1, self._request.sample).round().astype(int)] = True
         cv2.setNumThreads(1)
-        if self._request.label_width and not is_installed():
+        if self._request.label_width and self._mxnet is None:
             what = "MXNet is not installed; the images were decoded by OpenCV alone"
             self._report(event="note", message=f"not read through ImageRecordIter: {what}")
             self._request = self._request._replace(label_width=0)
@@ -113,7 +144,7 @@ class Reading:
         return record_at(self._buffer, self._offsets[position], self._request.rec)
 
     def _progress(self, done: int) -> None:
-        """Report now and then how many records were looked at and how many were read through ImageRecordIter, together."""
+        """Report now and then how many records are done with, and that this process is at work."""
         now = time.monotonic()
         if now - self._last_progress > _PROGRESS_SECONDS:
             self._last_progress = now
@@ -127,7 +158,7 @@ class Reading:
         sizes = set()
         num_turned = 0
         for start in range(0, len(self._offsets), _BATCH_RECORDS):
-            self._progress(start)
+            self._progress(0 if self._request.label_width else start)
             positions = range(start, min(start + _BATCH_RECORDS, len(self._offsets)))
             for position, image in zip(positions, threads.map(self._look, positions)):
                 if image.fault is not None:
@@ -175,10 +206,23 @@ class Reading:
 
     def _iterate(self, threads: Any, data_shape: Tuple[int, int, int]) -> None:
         """One epoch: the number of records, every label, and the pixels of those that are looked at."""
+        assert self._looked_at is not None
+        positions = np.flatnonzero(self._looked_at & self._is_comparable).tolist()
+        most = max(2 * usable_cpus(), _AHEAD_BYTES // int(np.prod(data_shape)))
+        ahead = _Ahead(threads, lambda position: self._expected(position, data_shape), positions, most)  # while MXNet is loaded
+        try:
+            is_whole = self._compare_epoch(ahead, data_shape)
+        finally:
+            ahead.stop()
+        if not is_whole:
+            self._suspects.clear()  # MXNet goes on decoding: what is printed then could be about any image
+
+    def _compare_epoch(self, ahead: _Ahead, data_shape: Tuple[int, int, int]) -> bool:
+        """Compare what ImageRecordIter gives; gives whether that ends where the records do, or before."""
         count, width = len(self._offsets), self._request.label_width
         batch_size = max(1, min(count, _BATCH_RECORDS, _BATCH_BYTES // int(np.prod(data_shape))))
         index = {} if self._request.idx is None else {"path_imgidx": self._request.idx}
-        iterator = import_mxnet().io.ImageRecordIter(
+        iterator = self._mxnet.result().io.ImageRecordIter(
             path_imgrec=self._request.rec,
             **index,
             data_shape=data_shape,
@@ -194,15 +238,18 @@ class Reading:
             end = start + batch_size - batch.pad
             if end > count:
                 start = end
-                self._suspects.clear()  # MXNet goes on decoding: what is printed then could be about any image
                 break
             self._compare_labels(start, batch.label[0].asnumpy().reshape(batch_size, -1)[: end - start])
-            self._compare_pixels(threads, start, end, batch.data[0], data_shape)
+            self._compare_pixels(ahead, start, end, batch.data[0])
             start = end
-            self._progress(count + start)
+            if data_shape[0] == 1:
+                self._progress((count + start) // 2)
+            else:  # where all is grey so far, it will be read once more
+                self._progress(start // 2 if self._is_grey else start)
         if start != count:
             what = f"more than {count:,}" if start > count else f"{start:,}"
             self._report(event="problem", position=None, index=None, message=f"ImageRecordIter gives {what} of {count:,} records")
+        return start <= count
 
     def _compare_labels(self, start: int, found: np.ndarray) -> None:
         expected = np.stack(self._labels[start : start + len(found)])
@@ -210,25 +257,29 @@ class Reading:
             what = f"ImageRecordIter gives the labels {found[row][:8].tolist()}, the record holds {expected[row][:8].tolist()}"
             self._problem(start + row, what)
 
-    def _compare_pixels(self, threads: Any, start: int, end: int, data: Any, data_shape: Tuple[int, int, int]) -> None:
+    def _compare_pixels(self, ahead: _Ahead, start: int, end: int, data: Any) -> None:
+        """Compare the pixels of a batch, (n, C, H, W) in RGB order."""
         assert self._looked_at is not None
         positions = [p for p in range(start, end) if self._looked_at[p] and self._is_comparable[p]]
         if not positions:
             return
         pixels = data.asnumpy()
-        expected = threads.map(
-            lambda position: _crop(self._decode(position, self._record(position).content, data_shape[0]), data_shape),
-            positions,
-        )
-        for position, image in zip(positions, expected):
-            found = pixels[position - start].transpose(1, 2, 0)[:, :, ::-1]
+        for position in positions:
+            image = ahead.take()
+            found = pixels[position - start]
+            channels = cv2.split(image)
             self._num_compared += 1
-            if not np.array_equal(found, image):
-                differing = float(np.mean(np.any(found != image, axis=2)))
+            if not all(map(np.array_equal, found, reversed(channels))):
+                differing = float(np.mean(np.any(found.transpose(1, 2, 0)[:, :, ::-1] != image, axis=2)))
                 what = f"ImageRecordIter gives other pixels than OpenCV {cv2.__version__}: {differing:.1%} of them differ"
                 self._problem(position, what)
-            if self._is_grey and data_shape[0] == 3:
-                self._is_grey = np.array_equal(image[:, :, 0], image[:, :, 1]) and np.array_equal(image[:, :, 0], image[:, :, 2])
+            if self._is_grey and len(channels) == 3:
+                self._is_grey = all(np.array_equal(channels[0], other) for other in channels[1:])
+
+    def _expected(self, position: int, data_shape: Tuple[int, int, int]) -> np.ndarray:
+        """The pixels of a record that ImageRecordIter is to give: (H, W, C) in BGR order, a copy."""
+        image = self._decode(position, self._record(position).content, data_shape[0])
+        return np.ascontiguousarray(_crop(image, data_shape))
 
     def _decode(self, position: int, content: bytes, channels: int) -> np.ndarray:
         """Decode, and mark the record if stderr, a file, has grown meanwhile."""
@@ -246,8 +297,8 @@ class Reading:
     def _report_damaged_scans(self) -> None:
         """Decode the suspects again, one at a time, so that what libjpeg prints is of this record."""
         harmless = []
-        for number, position in enumerate(sorted(set(self._suspects) - self._faulty)):
-            self._progress(2 * len(self._offsets) + number)
+        for position in sorted(set(self._suspects) - self._faulty):
+            self._progress(len(self._offsets))
             said = _words_of_libjpeg(self._record(position).content)
             if not means_damage(said):
                 harmless += [f"record {position:,}: {said}"] if said else []
@@ -294,28 +345,40 @@ def _crop(image: np.ndarray, data_shape: Tuple[int, int, int]) -> np.ndarray:
     return image[top : top + height, left : left + width]
 
 
-def _leave(folder: Optional[str]) -> NoReturn:
+def _leave(folder: str) -> NoReturn:
     """Exit, and remove the folder, since the parent that would remove it is gone."""
-    if folder is not None:
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 
 
-def _end_with_parent(parent: int, folder: Optional[str]) -> None:
-    """Wait until the parent is gone, however that ended: stdin is its pipe."""
-    while os.getppid() == parent:
-        if select.select([0], [], [], _PARENT_SECONDS)[0] and not os.read(0, 1):
-            break
-    _leave(folder)
+def _listen(launch: Launch, lines: SimpleQueue) -> None:
+    """Take the lines that the parent sends, until the parent is gone, however that ended: stdin is its pipe."""
+    rest = b""
+    while launch.parent is None or os.getppid() == launch.parent:
+        if select.select([0], [], [], _PARENT_SECONDS)[0]:
+            data = os.read(0, 1 << 16)
+            if not data:
+                break
+            *complete, rest = (rest + data).split(b"\n")
+            for line in complete:
+                lines.put(line)
+    _leave(launch.folder)
+
+
+def _load_mxnet() -> ModuleType:
+    """Import MXNet, without SciPy, which it loads where that is there: a quarter of the time, and no reader needs it."""
+    sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]
+    return import_mxnet()
 
 
 def main(argument: str) -> None:
     """Read a dataset, and report on stdout what was found."""
-    request = Request(**json.loads(argument))
-    if request.parent is not None:
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # they reach the whole group; the parent decides, and this one cleans up
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
-        threading.Thread(target=_end_with_parent, args=(request.parent, request.folder), daemon=True).start()
+    launch = Launch(**json.loads(argument))
+    lines: SimpleQueue = SimpleQueue()
+    for name in ("SIGINT", "SIGTERM", "SIGHUP") if launch.parent is not None else ():
+        # They reach the whole group; the parent decides, and this process cleans up.
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    threading.Thread(target=_listen, args=(launch, lines), daemon=True).start()
     with suppress(ImportError, ValueError, OSError):
         import resource
 
@@ -328,10 +391,11 @@ def main(argument: str) -> None:
                 stream.write(json.dumps(event) + "\n")
                 stream.flush()
             except BrokenPipeError:
-                _leave(request.folder)
+                _leave(launch.folder)
 
         try:
-            Reading(request, report).run()
+            mxnet = ThreadPoolExecutor(1).submit(_load_mxnet) if is_installed() else None
+            Reading(Request(**json.loads(lines.get())), report, mxnet).run()
         except MXNetUnavailableError as error:
             report(event="failed", message=str(error))
         except Exception as error:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import functools
 import multiprocessing
-from typing import Any, Dict, Iterator, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 
@@ -103,11 +103,17 @@ class SourceCheck:
 
 
 def check_sources(
-    check: SourceCheck, matches: Iterator[Match], min_psnr: float, num_workers: int, problems: ProblemCollector
+    check: SourceCheck,
+    matches: Iterator[Match],
+    min_psnr: float,
+    num_workers: int,
+    problems: ProblemCollector,
+    progress: Callable[[int], None],
 ) -> None:
     """Compare the image of each match with its source; below ``min_psnr``, in dB, it is a problem.
 
-    The matches are consumed to the end, whatever happens. With no workers this process does the work.
+    The matches are consumed to the end, whatever happens. With no workers this process does the work. ``progress`` receives how
+    many matches are done, after each.
     """
     hints = set()  # each is given once
     first_other, num_others = -1, 0  # of the JPEGs that have other bytes
@@ -116,7 +122,8 @@ def check_sources(
             results = ordered_map(
                 pool, matches, chunk_size=_CHUNK_MATCHES, max_items=_MATCHES_IN_FLIGHT, max_bytes=_BYTES_IN_FLIGHT
             )
-            for (entry, position, _), result in results:
+            for number, ((entry, position, _), result) in enumerate(results, 1):
+                progress(number)
                 if isinstance(result, str):  # why a worker died on this image
                     result = Difference(result)
                 if isinstance(result, Likeness):
@@ -164,7 +171,7 @@ def _compare(expected: np.ndarray, record: Record) -> Union[Likeness, Difference
     if stored.shape != expected.shape or stored.dtype != expected.dtype:
         what = f"expected {_described(expected)}, as the source gives with these arguments, found {_described(stored)}"
         return Difference(f"the stored image is another: {what}", _OTHER_SIZE)
-    error = float(np.mean((stored.astype(np.float32) - expected.astype(np.float32)) ** 2))
+    error = cv2.norm(stored, expected, cv2.NORM_L2SQR) / stored.size
     psnr = 10 * np.log10(float(np.iinfo(stored.dtype).max) ** 2 / error) if error else float("inf")
     if is_lossless:
         if not error:

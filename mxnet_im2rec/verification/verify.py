@@ -9,24 +9,26 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Callable, Dict, Iterator, Optional, Union
+from contextlib import ExitStack
+from typing import Any, Callable, Iterable, Optional, Union
 
 from .. import arguments
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..limits import MAX_PIXELS
 from ..lists.open_list import ListLike, open_list
-from ..progress import Progress, open_progress
+from ..progress import Progress, ProgressCallback, open_progress
 from ..recordio.paths import DatasetPaths, what_readers_stumble_on
 from ..storage.filebuffer import FileBuffer
 from ..text import Argument, Text
 from .collecting import ProblemCollector
 from .index_check import check_index
-from .list_match import Match, match_list
-from .mxnet_reader import check_with_mxnet
+from .list_match import match_list
+from .mxnet_reader import MXNetReader
 from .report import VerifyReport
 from .source_images import SourceCheck, check_sources
-from .structure import Structure, check_structure
+from .structure import check_structure
 
+_PROGRESS_SECONDS = 1.0
 _SAMPLE = 64  # records whose pixels are compared with pixels='sample'
 
 _Path = Union[str, os.PathLike]
@@ -89,7 +91,7 @@ def verify(
         that a flip did not write; a whole image that differs a little is a note, since versions of OpenCV decode a little
         differently. In other JPEGs no part may be further from its source in its mean brightness than an encoder makes it.
     num_workers : int, optional
-        Processes that compare with the sources, as for :func:`mxnet_im2rec.im2rec`.
+        Processes that compare with the sources, as for :func:`mxnet_im2rec.im2rec`; but None takes all CPUs.
     num_records : int, optional
         How many records there must be, where that is known.
     timeout : float
@@ -98,8 +100,9 @@ def verify(
         An image of more pixels is a problem, and so is one whose header does not give the number of pixels. It is not decoded,
         and the dataset is not read through ImageRecordIter, which knows no limit. By default 2**28; None decodes any.
     progress : None, bool or callable
-        Of decoding all images, and then of reading them through ImageRecordIter: None shows a bar on a terminal or in a notebook,
-        True and False force it; a callable receives (images done, total, 0) about once a second.
+        None shows a bar on a terminal or in a notebook, True and False force it; a callable receives (images done, total, 0)
+        about once a second, and at the end. An image is done when it was compared with its source, if that was asked for, and
+        was read through ImageRecordIter, or decoded where that is left out.
 
     Returns
     -------
@@ -140,12 +143,13 @@ def verify(
     min_psnr = arguments.number("min_psnr", min_psnr)
     if min_psnr < 0:
         raise ArgumentValueError("min_psnr", "must be at least 0 dB", min_psnr)
-    num_workers = arguments.workers(num_workers)
+    num_workers = arguments.workers(num_workers, num_spared=0)
     if num_records is not None:
         num_records = arguments.whole_number("num_records", num_records, 0)
     timeout = arguments.seconds("timeout", timeout)
     max_pixels = None if max_pixels is None else arguments.whole_number("max_pixels", max_pixels, 1)
     progress = arguments.progress(progress)
+    check = None
     if root is not None and pixels != "none":  # made here, since it looks at the transformations too
         check = SourceCheck(
             path,
@@ -158,35 +162,72 @@ def verify(
         )
 
     problems = ProblemCollector()
-    # 1. The bytes of the .rec.
-    buffer = FileBuffer(path)
-    structure = check_structure(buffer, path, problems)
-    if num_records is not None and num_records != len(structure.ids):
-        problems.add("structure", f"expected {num_records:,} records, found {len(structure.ids):,}")
-    # 2. The .idx.
-    has_sound_index = check_index(index, structure, problems)
-    _note_path(path, index, problems)
-    # 3. The list, and the sources of its images.
-    if source is None:
-        problems.note(Text("not compared with a list, nor with the sources: no ", Argument("list_file"), " was given"))
-    else:
-        matches = match_list(source.entries(pack_labels), buffer, path, structure, problems)
-        if root is None or pixels == "none":
-            for _ in matches:
-                pass
-            why = Text("no ", Argument("root"), " was given") if root is None else Text(Argument("pixels", "none"))
-            problems.note(Text("not compared with the sources: ", why))
-        else:
-            check_sources(check, _sampled(matches, structure, pixels), min_psnr, num_workers, problems)
-    # 4. MXNet's own reader.
-    if pixels == "none":
-        problems.note(Text("not read through ImageRecordIter, no image was decoded: ", Argument("pixels", "none")))
-    else:
-        with open_progress(progress, lambda: 2 * len(structure.ids), "verify") as report_progress:
+    with ExitStack() as stack:
+        buffer = stack.enter_context(FileBuffer(path))
+        counter = _Counter()
+        reader = None
+        if pixels != "none":  # it is started first, since it has to load MXNet
+            reader = stack.enter_context(MXNetReader(timeout, lambda done: counter.saw("reader", done)))
+        # 1. The bytes of the .rec.
+        structure = check_structure(buffer, path, problems)
+        count = len(structure.ids)
+        if num_records is not None and num_records != count:
+            problems.add("structure", f"expected {num_records:,} records, found {count:,}")
+        # 2. The .idx.
+        has_sound_index = check_index(index, structure, problems)
+        _note_path(path, index, problems)
+        # 3. MXNet's own reader begins; what it finds is reported behind all else.
+        if reader is not None:
+            layers = ("reader",) if check is None else ("source", "reader")
+            counter.start(layers, count, stack.enter_context(open_progress(progress, lambda: count, "verify")))
             sample = _SAMPLE if pixels == "sample" else None
-            options: Dict[str, Any] = {"sample": sample, "max_pixels": max_pixels, "timeout": timeout}
-            check_with_mxnet(path, index if has_sound_index else None, structure, problems, report_progress, **options)
-    return problems.report(path, len(structure.ids), time.monotonic() - started)
+            reader.begin(path, index if has_sound_index else None, structure, sample, max_pixels)
+        # 4. The list, and the sources of its images.
+        if source is None:
+            problems.note(Text("not compared with a list, nor with the sources: no ", Argument("list_file"), " was given"))
+        else:
+            matches = match_list(source.entries(pack_labels), buffer, path, structure, problems)
+            if check is None or reader is None:
+                for _ in matches:
+                    pass
+                why = Text("no ", Argument("root"), " was given") if root is None else Text(Argument("pixels", "none"))
+                problems.note(Text("not compared with the sources: ", why))
+            else:
+                step = max(1, -(-count // _SAMPLE)) if pixels == "sample" else 1
+                sampled = (match for match in matches if match[1] % step == 0)
+
+                def proceed(num_done: int) -> None:
+                    reader.take()
+                    counter.saw("source", num_done * step)
+
+                found = ProblemCollector()  # to stand behind those of the list, which come when its last entry was read
+                check_sources(check, sampled, min_psnr, num_workers, found, proceed)
+                problems.extend(found)
+                counter.saw("source", count)
+        if reader is None:
+            problems.note(Text("not read through ImageRecordIter, no image was decoded: ", Argument("pixels", "none")))
+        else:
+            reader.finish(problems)
+            counter.saw("reader", count)
+        return problems.report(path, count, time.monotonic() - started)
+
+
+class _Counter:
+    """Counts the images that every layer which looks at images has done, and reports the number about once a second."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+
+    def start(self, layers: Iterable[str], count: int, report: ProgressCallback) -> None:
+        self._done, self._count, self._report = dict.fromkeys(layers, 0), count, report
+
+    def saw(self, layer: str, num_done: int) -> None:
+        """Take note of how many images a layer has done."""
+        self._done[layer] = min(num_done, self._count)
+        done, now = min(self._done.values()), time.monotonic()
+        if done == self._count or now - self._last > _PROGRESS_SECONDS:
+            self._last = now
+            self._report(done, 0)
 
 
 def _note_path(rec_path: str, idx_path: str, problems: ProblemCollector) -> None:
@@ -194,12 +235,6 @@ def _note_path(rec_path: str, idx_path: str, problems: ProblemCollector) -> None
     if stumbling:
         found = ", ".join(map(repr, stumbling))
         problems.note(f"ImageRecordIter itself cannot open this path, which holds {found}; rename it before training")
-
-
-def _sampled(matches: Iterator[Match], structure: Structure, pixels: str) -> Iterator[Match]:
-    """All matches, or some that are spread over the file."""
-    step = max(1, -(-len(structure.ids) // _SAMPLE)) if pixels == "sample" else 1
-    return (match for match in matches if match[1] % step == 0)
 
 
 def _path(name: str, value: Any) -> str:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import struct
 from contextlib import suppress
+from dataclasses import replace
 
 import cv2
 import mxnet as mx
@@ -16,20 +17,23 @@ import pytest
 from helpers import start_script, wait_for
 from mxnet.gluon.data.vision import transforms
 from photos import PHOTOS, SKIMAGE
-from test_verify import only_problem, png, problems, small, write
+from test_verify import NoReader, only_problem, png, problems, small, write
 from warm import WarmReader
 
-from mxnet_im2rec import ListEntry, OutputError, VerifyError, im2rec, verify
+from mxnet_im2rec import ListEntry, OutputError, RecordFile, VerifyError, im2rec, verify
 from mxnet_im2rec.dataset.writer import RecordWriter
 from mxnet_im2rec.recordio.frames import frame, payload_of
-from mxnet_im2rec.verification import mxnet_reader
+from mxnet_im2rec.storage.filebuffer import FileBuffer
 from mxnet_im2rec.verification import verify as verification
+from mxnet_im2rec.verification.collecting import ProblemCollector
+from mxnet_im2rec.verification.mxnet_reader import MXNetReader
+from mxnet_im2rec.verification.structure import check_structure
 
 
 @pytest.fixture
 def without_reader(monkeypatch):
     """Leave ImageRecordIter out where it is not what is tested: each of its processes takes a second."""
-    monkeypatch.setattr(verification, "check_with_mxnet", lambda *arguments, **options: None)
+    monkeypatch.setattr(verification, "MXNetReader", NoReader)
 
 
 # Damage: the images
@@ -198,6 +202,85 @@ def test_whatever_the_reader_does_becomes_a_problem(monkeypatch, tmp_path, lie):
     assert all(problem.layer == "reader" and said in problem.message for said, problem in zip(messages, report.problems))
 
 
+@pytest.fixture
+def readers(monkeypatch):
+    """The readers that verify() has started."""
+    started = []
+    original = MXNetReader.__enter__
+    monkeypatch.setattr(MXNetReader, "__enter__", lambda reader: started.append(reader) or original(reader))
+    return started
+
+
+def is_gone(reader):
+    return reader._process.poll() is not None and not os.path.exists(reader._folder)
+
+
+def test_the_report_is_the_same_with_any_number_of_workers(photos, tmp_path):
+    """Problems of three layers: a record too many, sources that differ, images that are damaged inside."""
+    resize = transforms.Resize(100)
+    entries = [ListEntry(index, (0.0,), name) for index, name in enumerate(PHOTOS * 8)]
+    stored = RecordFile(im2rec(entries, tmp_path / "out", resize, num_workers=0, root=photos).rec_path)
+    contents = [record.content for record in stored]
+    contents[3], contents[4] = contents[4], contents[3]
+    contents[7] = damaged(contents[7], 128)
+    contents[8] = contents[8][:-2]
+    rec_path = write(tmp_path / "a", [(index, [0.0], content) for index, content in enumerate([*contents, contents[0]])])
+    reports = [
+        verify(rec_path, entries, photos, transformations=resize, num_workers=number, progress=False)
+        for number in (0, 1, 2, 3, None)
+    ]
+    layers = [problem.layer for problem in reports[0].problems]
+    assert layers == ["list"] + ["source"] * layers.count("source") + ["reader"] * layers.count("reader"), str(reports[0])
+    assert layers.count("source") >= 3 and layers.count("reader") >= 2
+    for report in reports[1:]:
+        assert replace(report, seconds=0.0) == replace(reports[0], seconds=0.0)
+
+
+class Ends(BaseException):
+    pass
+
+
+def test_the_reader_is_ended_when_the_check_of_the_sources_raises(monkeypatch, readers, photos, tmp_path):
+    def fail(*arguments):
+        assert readers[0]._process.poll() is None
+        raise Ends
+
+    entries = [ListEntry(index, (0.0,), name) for index, name in enumerate(PHOTOS)]
+    rec_path = im2rec(entries, tmp_path / "out", num_workers=0, root=photos).rec_path
+    monkeypatch.setattr(verification, "check_sources", fail)
+    with pytest.raises(Ends):
+        verify(rec_path, entries, photos)
+    assert len(readers) == 1 and is_gone(readers[0])
+
+
+@pytest.mark.parametrize("cut", [0, 5], ids=["sound", "damaged"])
+def test_the_reader_does_not_outlive_the_call(fresh_readers, readers, tmp_path, cut):
+    rec_path = small(tmp_path)
+    rec_path.write_bytes(rec_path.read_bytes()[: -cut or None])
+    assert verify(rec_path).ok == (not cut)
+    assert len(readers) == 1 and is_gone(readers[0])
+
+
+def test_what_the_reader_reports_is_taken_while_the_sources_are_checked(photos, tmp_path, monkeypatch):
+    """More than its pipe holds: a reader that waited for room would not come to its end."""
+    lines = ["def many(**options):", "    for batch in Iter(**options):", "        batch.label[0][:] = 77", "        yield batch"]
+    monkeypatch.setattr(WarmReader, "first", "\n".join(["Iter = mx.io.ImageRecordIter", *lines, "mx.io.ImageRecordIter = many"]))
+    rec_path = write(tmp_path / "a", [(index, [0.0], png()) for index in range(2000)])
+    with MXNetReader(100, lambda done: None) as reader:
+        with FileBuffer(str(rec_path)) as buffer:
+            structure = check_structure(buffer, str(rec_path), ProblemCollector())
+        reader.begin(str(rec_path), None, structure, None, None)
+
+        def has_ended():
+            reader.take()
+            return not reader._is_reading
+
+        wait_for(has_ended)
+        found = ProblemCollector()
+        reader.finish(found)
+    assert found.num_problems == 2000 and len(found.problems) == 1000
+
+
 WAITING = """
 import os
 from pathlib import Path
@@ -242,9 +325,9 @@ def test_nothing_is_left_when_the_caller_is_ended(monkeypatch, tmp_path, number)
 @pytest.mark.parametrize("pass_through", [False, True])
 def test_im2rec_verifies_what_it_publishes(varieties, tmp_path, pass_through):
     calls = []
-    original = mxnet_reader.run_reader
+    original = MXNetReader.finish
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mxnet_reader, "run_reader", lambda *arguments: calls.append(1) or original(*arguments))
+        patch.setattr(MXNetReader, "finish", lambda *arguments: calls.append(1) or original(*arguments))
         report = im2rec(varieties / "images.lst", tmp_path / "out#1", num_workers=2, pass_through=pass_through, verify=True)
     assert calls == [1]
     assert sorted(os.listdir(tmp_path)) == ["out#1.idx", "out#1.rec"]

@@ -50,10 +50,32 @@ def only_problem(report, layer):
     return report.problems[0]
 
 
+class NoReader:
+    """In the place of MXNetReader: it starts no process, and finds nothing."""
+
+    def __init__(self, timeout, progress):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        pass
+
+    def begin(self, *arguments):
+        pass
+
+    def take(self):
+        pass
+
+    def finish(self, problems):
+        pass
+
+
 @pytest.fixture
 def without_reader(monkeypatch):
     """Leave ImageRecordIter out where it is not what is tested: each of its processes takes a second."""
-    monkeypatch.setattr(verification, "check_with_mxnet", lambda *arguments, **options: None)
+    monkeypatch.setattr(verification, "MXNetReader", NoReader)
 
 
 # Sound datasets
@@ -568,13 +590,24 @@ def test_a_path_that_imagerecorditer_cannot_open_is_noted(tmp_path):
     assert any("cannot open this path, which holds '#', ';'" in note for note in report.notes)
 
 
-def test_progress_is_told(tmp_path):
-    told = []
-    report = verify(small(tmp_path), progress=lambda *values: told.append(values))
-    assert report.ok and told
-    assert all(0 <= done <= total == 2 * report.num_records and failed == 0 for done, total, failed in told)
+@pytest.mark.parametrize("labels", [1, 2], ids=["ImageRecordIter", "decoded alone"])
+def test_progress_counts_each_image_once_and_ends_with_all(photos, tmp_path, labels):
+    def zeros(index):
+        return "0\t" * (labels if index else 1)
+
+    lines = [f"{index}\t{zeros(index)}{name}\n" for index, name in enumerate(PHOTOS * 4)]
+    (tmp_path / "a.lst").write_text("".join(lines))
+    rec_path = im2rec(tmp_path / "a.lst", tmp_path / "a", num_workers=0, root=photos).rec_path
+    for arguments in ((), (tmp_path / "a.lst", photos)):
+        for pixels in ("all", "sample"):
+            told = []
+            report = verify(rec_path, *arguments, pixels=pixels, progress=lambda *values, told=told: told.append(values))
+            assert report.ok
+            assert told[-1] == (len(lines), len(lines), 0)
+            assert {values[1:] for values in told} == {(len(lines), 0)}
+            assert [done for done, *_ in told] == sorted(done for done, *_ in told)
     with pytest.raises(TypeError, match="progress must be"):
-        verify(small(tmp_path), progress="yes")
+        verify(rec_path, progress="yes")
 
 
 def test_a_damaged_scan_differs_from_its_source_whatever_its_psnr(without_reader, tmp_path):
