@@ -177,6 +177,8 @@ def loading(bench):
 
     here = {
         "RecordFile, records[i].image()": read("record_file"),
+        "RecordFile.batches(32, workers=1)": read("record_file_batches_1"),
+        "RecordFile.batches(32, workers=2)": read("record_file_batches_2"),
         "MXNet's ImageRecordDataset": read("image_record_dataset"),
         "MXNet's ImageRecordIter, preprocess_threads=2": read("image_record_iter"),
     }

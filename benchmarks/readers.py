@@ -34,6 +34,23 @@ def record_file(folder, count):
             yield records[position].image()
 
 
+def batches(workers, folder):
+    from mxnet_im2rec import RecordFile
+
+    with RecordFile(folder / "photos.rec") as records:
+        for epoch in itertools.count():
+            for batch in records.batches(BATCH, shuffle=epoch, workers=workers):
+                yield from batch.images
+
+
+def record_file_batches_1(folder, count):
+    return batches(1, folder)
+
+
+def record_file_batches_2(folder, count):
+    return batches(2, folder)
+
+
 def record_file_bytes(folder, count):
     from mxnet_im2rec import RecordFile
 
@@ -151,6 +168,8 @@ READERS = {
     each.__name__: each
     for each in (
         record_file,
+        record_file_batches_1,
+        record_file_batches_2,
         record_file_bytes,
         indexed_record_io,
         indexed_record_io_unpacked,
