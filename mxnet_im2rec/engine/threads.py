@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from queue import SimpleQueue
 from typing import Any, Callable, Sequence
@@ -29,6 +30,7 @@ class ThreadPool:
         self.capacity = num_workers * CHUNKS_A_WORKER
 
     def __enter__(self) -> ThreadPool:
+        atexit.register(self.__exit__)  # a thread that comes back from OpenCV while Python ends would abort the process
         for thread in self._threads:
             thread.start()
         return self
@@ -39,6 +41,7 @@ class ThreadPool:
             self._inbox.put(None)
         for thread in self._threads:
             thread.join(_LEAVE_SECONDS)
+        atexit.unregister(self.__exit__)
 
     def has_room(self) -> bool:
         return self._num_chunks < self.capacity

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Iterator, List, NamedTuple, Optional, Sequence
+import os
+from typing import TYPE_CHECKING, Any, Callable, Iterator, List, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from ..cpus import usable_cpus
 from ..engine.ordered import ordered_map
 from ..engine.serial import SerialPool
 from ..engine.threads import ThreadPool
-from ..errors import ArgumentTypeError, ImageError
+from ..errors import ArgumentTypeError, ImageError, TransformResultError
 from ..images import codec
 from ..images.checks import check_size
 from .record import Record
@@ -70,20 +71,31 @@ def batches_of(
 
 
 def _run(work: _Decoding, parts: Iterator[List[int]], workers: int) -> Iterator[Batch]:
+    pid = os.getpid()
     pool: Any = ThreadPool(work, workers) if workers else SerialPool(work)
     with pool:
         for _, batch in ordered_map(pool, parts, chunk_size=1, max_items=pool.capacity, max_bytes=0):
+            if isinstance(batch, Exception):  # when it is due, whichever thread is faster
+                raise batch
             if batch is not None:
                 yield batch
+            if workers and os.getpid() != pid:
+                raise RuntimeError("this process was forked and does not have the threads of these batches; call batches() here")
 
 
 class _Decoding:
-    """From positions to the batch of their records; None if none of them has an image."""
+    """From positions to the batch of their records, or None if none of them has an image; or the error that it raises."""
 
     def __init__(self, records: RecordFile, color: int, transform: Optional[Callable], max_pixels: Optional[int]) -> None:
         self._records, self._color, self._transform, self._max_pixels = records, color, transform, max_pixels
 
-    def __call__(self, positions: Sequence[int]) -> Optional[Batch]:
+    def __call__(self, positions: Sequence[int]) -> Union[Batch, Exception, None]:
+        try:
+            return self._batch(positions)
+        except Exception as error:
+            return error
+
+    def _batch(self, positions: Sequence[int]) -> Optional[Batch]:
         used: List[Record] = []
         images: Any = None
         for position in positions:
@@ -92,9 +104,9 @@ class _Decoding:
                 continue
             decoded = self._decode(record)
             if self._transform is None:
-                kind = (*np.atleast_3d(decoded).shape,), np.dtype(np.uint8)
+                kind = np.atleast_3d(decoded).shape, np.dtype(np.uint8)
             else:
-                decoded = np.asarray(self._transform(codec.to_rgb(decoded)))
+                decoded = self._transformed(record, codec.to_rgb(decoded))
                 kind = decoded.shape, decoded.dtype
             if images is None:
                 images = np.empty((len(positions), *kind[0]), kind[1])
@@ -115,6 +127,18 @@ class _Decoding:
             return codec.decode(record.content, self._color)
         except ImageError as error:
             raise ImageError(f"{self._name(record)}: {error}") from None
+
+    def _transformed(self, record: Record, image: np.ndarray) -> np.ndarray:
+        assert self._transform is not None
+        try:
+            result = self._transform(image)
+        except Exception as error:
+            what = f"{self._name(record)}: the transform raised {type(error).__name__}: {error}"
+            raise TransformResultError(what) from error
+        if not isinstance(result, np.ndarray):
+            found = type(result).__name__
+            raise TransformResultError(f"{self._name(record)}: the transform must return a NumPy array, not {found}")
+        return result
 
     def _name(self, record: Record) -> str:
         return f"the record of index {record.index} at byte {record.offset:,} of {self._records.rec_path!r}"

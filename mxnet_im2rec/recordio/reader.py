@@ -315,8 +315,12 @@ class RecordFile:
             If an argument is wrong. This is checked at once, before the first batch.
         ImageError
             If an image cannot be decoded, or those of a batch are not of one shape. It names the record.
+        TransformResultError
+            If the transform raises, or does not return an array. It names the record; its cause is what was raised.
         RecordFormatError
             If a record is damaged.
+        RuntimeError
+            In a process that was forked while batches were taken.
 
         Examples
         --------

@@ -4,6 +4,8 @@
 
 import gc
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 from helpers import limited, wait_for
 
-from mxnet_im2rec import ImageError, IndexedRecordWriter, RecordFile, RecordFormatError
+from mxnet_im2rec import ImageError, IndexedRecordWriter, RecordFile, RecordFormatError, TransformResultError
 
 COUNT = 23
 
@@ -121,6 +123,49 @@ def test_a_damaged_record_is_an_error(rec, tmp_path):
     (tmp_path / "a.idx").write_bytes(Path(rec).with_suffix(".idx").read_bytes())
     with RecordFile(tmp_path / "a.rec") as records, pytest.raises(RecordFormatError, match=r"a\.rec"):
         list(records.batches(4, workers=2))
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_the_batches_before_an_error_come_first(tmp_path, workers):
+    images = [np.zeros((2, 2, 3), np.uint8)] * 9 + [b"no image"]
+    with RecordFile(write(tmp_path / "a", images)) as records:
+        batches, found = records.batches(1, workers=workers), 0
+        with pytest.raises(ImageError):
+            for _ in batches:
+                found += 1
+        assert found == 9
+
+
+def test_what_a_transform_raises_names_the_record(rec):
+    with RecordFile(rec) as records:
+        with pytest.raises(TransformResultError, match=r"index 100 at byte 0 of .*: the transform raised ZeroDivision") as caught:
+            list(records.batches(2, transform=lambda image: 1 // 0))
+        assert isinstance(caught.value.__cause__, ZeroDivisionError)
+        with pytest.raises(TransformResultError, match="must return a NumPy array, not NoneType"):
+            list(records.batches(2, transform=lambda image: None))
+
+
+def test_a_forked_process_does_not_wait_for_threads_that_it_does_not_have(rec):
+    with RecordFile(rec) as records:
+        batches = records.batches(2, workers=2)
+        next(batches)
+        child = os.fork()
+        if not child:
+            with limited(20), pytest.raises(RuntimeError, match="was forked"):
+                next(batches)
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        batches.close()
+
+
+@pytest.mark.whole
+def test_a_program_may_end_in_the_middle_of_an_epoch(tmp_path):
+    """Threads that are in OpenCV then must not come back to an interpreter that is gone."""
+    rec = write(tmp_path / "a", [np.random.RandomState(0).randint(0, 256, (600, 600, 3), np.uint8)] * 30)
+    program = f"import mxnet_im2rec\nbatches = mxnet_im2rec.RecordFile({rec!r}).batches(2, workers=3)\nnext(batches)\n"
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_threads_end_when_nobody_goes_on(rec):
