@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .lists.check_report import CheckReport, Finding
     from .lists.making import ListReport, make_list
     from .packing.im2rec import im2rec
+    from .recordio.batches import Batch
     from .recordio.reader import RecordFile
     from .recordio.record import Record
     from .tools.build_index import build_index
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Batch",
     "CheckReport",
     "DamagedImage",
     "EmptyDatasetError",
@@ -106,6 +108,7 @@ _HOMES = {
     "lists.check_report": ["CheckReport", "Finding"],
     "lists.making": ["ListReport", "make_list"],
     "packing.im2rec": ["im2rec"],
+    "recordio.batches": ["Batch"],
     "recordio.reader": ["RecordFile"],
     "recordio.record": ["Record"],
     "tools.build_index": ["build_index"],
