@@ -33,7 +33,13 @@ ARGUMENTS = {name for function in FUNCTIONS for name in inspect.signature(getatt
 OPTIONS = {param.name for command in cli.commands.values() for param in command.params}
 PYTHON_S_OWN = {"progress"}  # the command line has no option for it
 # Rooms that the command line does not come to with arguments of a user's.
-ONLY_OF_PYTHON = ["dataset/indexed_writer.py", "recordio/mxnet_", "images/mxnet_like.py", "transforms/opencv_steps.py"]
+ONLY_OF_PYTHON = [
+    "dataset/indexed_writer.py",
+    "recordio/batches.py",
+    "recordio/mxnet_",
+    "images/mxnet_like.py",
+    "transforms/opencv_steps.py",
+]
 WITH_UNDERSCORE = "|".join(sorted(name for name in ARGUMENTS if "_" in name))
 ANY = "|".join(sorted(ARGUMENTS))
 PLAIN_NAME = re.compile(
