@@ -8,11 +8,11 @@ come, and :mod:`~mxnet_im2rec.dataset.publish` how files are put in place. Knows
 
 from __future__ import annotations
 
-import ctypes
+import fcntl
 import glob
 import logging
 import os
-import sys
+import time
 from contextlib import ExitStack, suppress
 from typing import Any, BinaryIO, Dict, Iterable, List, Optional, Sequence, TextIO, Tuple
 
@@ -22,6 +22,7 @@ from ..mxnet_compat import explain
 from ..recordio.frames import Buffer, frame
 from ..recordio.paths import DatasetPaths
 from ..recordio.stream import MXNetRecordStream, RecordStream
+from ..storage.writing_back import begin_to_write_back
 from ..text import Argument, Call, Text, count, printable
 from ..values import DamagedImage
 from .journal import Checkpoint, Journal, KeptFailure, differences, open_own
@@ -33,18 +34,25 @@ BEGIN_AGAIN = Text("Begin again, with ", Argument("resume", False))
 """The way out that a ResumeError names."""
 
 _WRITE_BACK_BYTES = 32 << 20  # how often the system begins to write to the disk
-_SYNC_FILE_RANGE_WRITE = 2  # fcntl.h
+_END_SECONDS = 10.0  # how long the workers of a run that was killed may take to end
 
 
-def _find_sync_file_range() -> Any:
-    """The sync_file_range(2) of Linux, which Python does not have; None elsewhere."""
-    function = getattr(ctypes.CDLL(None), "sync_file_range", None) if sys.platform == "linux" else None
-    if function is not None:
-        function.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
-    return function
-
-
-_sync_file_range = _find_sync_file_range()
+def _wait_for_workers(rec: BinaryIO) -> None:
+    """Wait until no worker of an earlier run can write into a .rec. Such workers end with their run, but not at once."""
+    deadline = time.monotonic() + _END_SECONDS
+    while True:
+        try:
+            fcntl.lockf(rec, fcntl.LOCK_EX | fcntl.LOCK_NB)  # each of them holds a shared lock
+        except (BlockingIOError, PermissionError):
+            if time.monotonic() > deadline:
+                what = f"a worker process of an interrupted run has not ended, and may write into {rec.name!r}; "
+                raise OutputError(f"{what}end it, and run this again") from None
+            time.sleep(0.01)
+        except OSError:  # a file system without locks: no worker has opened the file then
+            return
+        else:
+            fcntl.lockf(rec, fcntl.LOCK_UN)
+            return
 
 
 class RecordWriter:
@@ -222,6 +230,7 @@ class RecordWriter:
             if kept.idx_bytes and os.pread(idx.fileno(), 1, kept.idx_bytes - 1) != b"\n":
                 what = f"{idx.name!r} or its journal is damaged: no line ends at byte {kept.idx_bytes:,}, up to which it was "
                 raise ResumeError(Text(what, "secured. ", BEGIN_AGAIN))
+            _wait_for_workers(rec)
             for file, size in ((rec, kept.rec_bytes), (idx, kept.idx_bytes)):
                 os.ftruncate(file.fileno(), size)
             idx.seek(0, os.SEEK_END)
@@ -259,7 +268,8 @@ class RecordWriter:
             if isinstance(self._stream, MXNetRecordStream):
                 self._check_position()  # MXNet alone knows where it writes, and does not say that a seek failed
             if self.num_bytes - self._written_back > _WRITE_BACK_BYTES:
-                self._write_back()
+                begin_to_write_back(self.partial_paths[0], self._written_back, self.num_bytes)
+                self._written_back = self.num_bytes
         except OSError as error:
             raise self._error("write", error) from error
 
@@ -328,14 +338,6 @@ class RecordWriter:
                 self._remove_partial(except_for=self._generation)
         except OSError as error:
             raise self._error("write", error) from error
-
-    def _write_back(self) -> None:
-        """Have the system begin to write to the disk what it has of the .rec, so that little is left to wait for at the end."""
-        start, self._written_back = self._written_back, self.num_bytes
-        if _sync_file_range is not None:
-            descriptor = os.open(self.partial_paths[0], os.O_RDONLY)
-            _sync_file_range(descriptor, start, self._written_back - start, _SYNC_FILE_RANGE_WRITE)
-            os.close(descriptor)
 
     def _check_sizes(self) -> None:
         """See that both partial files hold what was written, and are on the disk."""

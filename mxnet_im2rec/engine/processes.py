@@ -175,8 +175,6 @@ class ProcessPool:
         return [(reply.ticket, reply.results)]
 
     def write_into(self, path: str, descriptor: int) -> None:
-        if self._context.get_start_method() == "forkserver":
-            return  # such a worker may outlive this process for a moment, and write into what a later run goes on with
         status = os.fstat(descriptor)
         self._output = Output(path, status.st_dev, status.st_ino), os.dup(descriptor)
         for worker in self._workers:

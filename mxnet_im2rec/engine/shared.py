@@ -18,10 +18,12 @@ that it has dealt with the first, and it ends with a check: so the child sees ei
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
 import tempfile
 from collections import deque
+from contextlib import suppress
 from multiprocessing import reduction
 from typing import Any, Deque, Dict, List, NamedTuple, Optional, Sequence
 
@@ -123,14 +125,20 @@ class Output(NamedTuple):
     inode: int
 
     def open(self) -> Optional[int]:
-        """A descriptor of the file; None if there is another one at its path now, or none that can be opened."""
+        """A descriptor of the file; None if there is another one at its path now, or none that can be opened and locked.
+
+        As long as this process has the file open it holds a shared lock on it. So a later run can see whether a worker of an
+        earlier one may still write there.
+        """
         try:
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
             return None
         found = os.fstat(descriptor)
         if (found.st_dev, found.st_ino) == (self.device, self.inode):
-            return descriptor
+            with suppress(OSError):
+                fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return descriptor
         os.close(descriptor)
         return None
 

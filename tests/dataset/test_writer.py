@@ -9,12 +9,14 @@ import stat
 import struct
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import mxnet as mx
 import pytest
 from helpers import REPO
 
+from mxnet_im2rec.dataset import writer as writing
 from mxnet_im2rec.dataset.writer import RecordWriter
 from mxnet_im2rec.errors import OutputError
 from mxnet_im2rec.recordio.paths import DatasetPaths
@@ -272,6 +274,41 @@ def test_bytes_that_another_process_has_written_are_noticed(tmp_path, where, thr
     assert {name: contents(tmp_path)[name] for name in PREVIOUS["both"]} == PREVIOUS["both"]
 
 
+HOLDER = """
+import os, sys
+from mxnet_im2rec.engine.shared import Output
+status = os.stat(sys.argv[1])
+assert Output(sys.argv[1], status.st_dev, status.st_ino).open() is not None
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_what_is_kept_is_not_touched_while_a_worker_may_write_into_it(tmp_path, monkeypatch, ends):
+    """A worker of a run that was killed may be in the middle of a write when the next run begins."""
+    with pytest.raises(KeyboardInterrupt), writer_of(tmp_path) as writer:
+        writer.write(*RECORDS[0])
+        writer.checkpoint(1, "00", [])
+        writer.write(*RECORDS[1])
+        raise KeyboardInterrupt
+    before = contents(tmp_path)
+    partial = str(tmp_path / "out.rec.partial")
+    with subprocess.Popen([sys.executable, "-c", HOLDER, partial], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"open\n"
+        if ends:
+            threading.Timer(0.5, holder.stdin.close).start()
+            with writer_of(tmp_path, resume=True) as writer:
+                assert holder.wait(10) == 0 and writer.num_records == 1
+        else:
+            monkeypatch.setattr(writing, "_END_SECONDS", 0.1)
+            words = "a worker process of an interrupted run has not ended, and may write into '.*out.rec.partial'; end it"
+            with pytest.raises(OutputError, match=words), writer_of(tmp_path, resume=True):
+                raise AssertionError
+            assert contents(tmp_path) == before
+            holder.stdin.close()
+
+
 @each_way
 def test_a_stream_that_moved_is_noticed(tmp_path, through_mxnet):
     """As a child process moves it that flushes a copy of what is buffered: both have one position."""
@@ -380,6 +417,7 @@ def test_no_file_stays_open(tmp_path, through_mxnet):
 
 FULL_DISK = """
 import json, os, resource, signal, sys
+from mxnet_im2rec.dataset import writer as writing
 from mxnet_im2rec.dataset.writer import RecordWriter
 from mxnet_im2rec.errors import OutputError
 from mxnet_im2rec.recordio.paths import DatasetPaths
