@@ -53,6 +53,17 @@ def test_any_mixture_of_magics(tmp_path_factory, pieces):
     assert framed == by_mxnet(tmp_path_factory.getbasetemp(), [payload])
     found, following = framing.read_record(memoryview(bytes(8) + framed + b"behind"), 8, "a.rec")
     assert (bytes(found), following) == (payload, 8 + len(framed))
+    assert framing.payload_of(framing.frame(payload)) == framing.payload_of([memoryview(framed)]) == payload
+    for start in range(0, len(payload) + 1, 4):
+        assert b"".join(framing.frame(payload[:start], memoryview(payload)[start:])) == framed
+
+
+@pytest.mark.parametrize("size", [framing._SMALL - 8, framing._SMALL, 100_000])
+@pytest.mark.parametrize("position", [0, 1, 4, 2002, -4])
+def test_a_magic_is_found_in_any_size_where_it_is_aligned(tmp_path, size, position):
+    payload = bytearray(b"x" * size)
+    payload[position : position + 4 or size] = MAGIC
+    assert b"".join(framing.frame(b"head", bytes(payload))) == by_mxnet(tmp_path, [b"head" + payload])
 
 
 def test_a_payload_over_the_limit_is_refused(monkeypatch):
