@@ -284,8 +284,8 @@ class RecordFile:
         """Decode the images in threads, batch by batch: one epoch of a training loader, as NumPy arrays.
 
         Records without an image, as InsightFace's .rec files have them, are left out. So a batch can be smaller, and so is the
-        last one. Some batches are decoded in advance: two for each worker. A JPEG that is damaged inside, and decodes all the same,
-        is not noticed: :func:`mxnet_im2rec.verify` finds such images.
+        last one. Some batches are decoded in advance: two for each worker. A JPEG that is damaged inside, and decodes all the
+        same, is not noticed: :func:`mxnet_im2rec.verify` looks for such images.
 
         Parameters
         ----------
