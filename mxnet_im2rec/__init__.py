@@ -36,9 +36,12 @@ if TYPE_CHECKING:
         VerifyError,
         WorkerDiedError,
     )
+    from .lists.arrays import from_arrays
     from .lists.check import check_list
     from .lists.check_report import CheckReport, Finding
+    from .lists.dataset import from_dataset
     from .lists.making import ListReport, make_list
+    from .lists.source import ListSource
     from .packing.im2rec import im2rec
     from .recordio.batches import Batch
     from .recordio.reader import RecordFile
@@ -48,7 +51,7 @@ if TYPE_CHECKING:
     from .tools.extract import ExtractReport, extract
     from .tools.salvage import LostRange, SalvageReport, salvage
     from .tools.summary import RecordSize, Summary, summarize
-    from .values import DamagedImage, Failure, ListEntry, PackReport, Problem
+    from .values import DamagedImage, Failure, ImageEntry, ListEntry, PackReport, Problem
     from .verification.report import VerifyReport
     from .verification.verify import verify
 
@@ -64,6 +67,7 @@ __all__ = [
     "Failure",
     "Finding",
     "Im2RecError",
+    "ImageEntry",
     "ImageError",
     "IndexedRecordWriter",
     "LabelPrecisionWarning",
@@ -71,6 +75,7 @@ __all__ = [
     "ListEntry",
     "ListLineError",
     "ListReport",
+    "ListSource",
     "LostRange",
     "MXNetUnavailableError",
     "OpenCVUnavailableError",
@@ -94,6 +99,8 @@ __all__ = [
     "concatenate",
     "contact_sheet",
     "extract",
+    "from_arrays",
+    "from_dataset",
     "im2rec",
     "make_list",
     "salvage",
@@ -104,9 +111,12 @@ __all__ = [
 _HOMES = {
     "dataset.indexed_writer": ["IndexedRecordWriter"],
     "dataset.merge": ["concatenate"],
+    "lists.arrays": ["from_arrays"],
     "lists.check": ["check_list"],
     "lists.check_report": ["CheckReport", "Finding"],
+    "lists.dataset": ["from_dataset"],
     "lists.making": ["ListReport", "make_list"],
+    "lists.source": ["ListSource"],
     "packing.im2rec": ["im2rec"],
     "recordio.batches": ["Batch"],
     "recordio.reader": ["RecordFile"],
@@ -116,7 +126,7 @@ _HOMES = {
     "tools.extract": ["ExtractReport", "extract"],
     "tools.salvage": ["LostRange", "SalvageReport", "salvage"],
     "tools.summary": ["RecordSize", "Summary", "summarize"],
-    "values": ["DamagedImage", "Failure", "ListEntry", "PackReport", "Problem"],
+    "values": ["DamagedImage", "Failure", "ImageEntry", "ListEntry", "PackReport", "Problem"],
     "verification.report": ["VerifyReport"],
     "verification.verify": ["verify"],
 }  # the rest are errors

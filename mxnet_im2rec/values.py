@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Iterator, NamedTuple, Optional, Tuple, Union
+from typing import Any, Iterator, NamedTuple, Optional, Tuple, Union
 
 from .text import Text, count, first_lines, printable
 
@@ -34,6 +34,37 @@ class ListEntry(NamedTuple):
     labels: Tuple[float, ...]
     path: str
     line: Optional[int] = None
+
+
+class ImageEntry(ListEntry):
+    """An entry whose image is no file: the entry holds it.
+
+    Attributes
+    ----------
+    image : bytes or numpy.ndarray
+        The bytes of an image file; or pixels, (H, W) or (H, W, C) uint8, with C = 1 (grey), 3 (RGB) or 4 (RGBA).
+    path : str
+        The name of the image, by which messages and tables call it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> entry = ImageEntry(0, (3.0,), 'a grey square', image=np.full((8, 8), 128, np.uint8))
+    >>> entry.path, entry.image.shape
+    ('a grey square', (8, 8))
+    """
+
+    image: Any
+
+    def __new__(
+        cls, index: int, labels: Tuple[float, ...], path: str, line: Optional[int] = None, image: Any = None
+    ) -> ImageEntry:
+        entry = super().__new__(cls, index, labels, path, line)
+        entry.image = image
+        return entry
+
+    def _replace(self, **changes: Any) -> ImageEntry:
+        return ImageEntry(**{**self._asdict(), "image": self.image, **changes})
 
 
 @dataclass(frozen=True)

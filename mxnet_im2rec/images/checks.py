@@ -9,7 +9,7 @@ What is refused raises ImageError, whose message says why. A caller that makes s
 from __future__ import annotations
 
 import struct
-from typing import Optional
+from typing import Optional, Tuple
 
 from ..errors import ImageError
 from ..text import Argument, Text
@@ -86,6 +86,11 @@ def check_size(data: Buffer, max_pixels: Optional[int], head: Optional[jpeg.Head
     part = tiff.size_of_parts(data) if data[:2] in (b"II", b"MM") and sniff(data) in ("TIFF", "BigTIFF") else size
     if part[0] * part[1] > size[0] * size[1]:
         what, size = "strips or tiles of the TIFF have", part
-    if size[0] * size[1] > max_pixels:
+    check_number(size, max_pixels, what)
+
+
+def check_number(size: Tuple[int, ...], max_pixels: Optional[int], what: str = "image has") -> None:
+    """Raise ImageError if an image of this (height, width) has more pixels than are allowed."""
+    if max_pixels is not None and size[0] * size[1] > max_pixels:
         found = f"the {what} {size[1]:,} x {size[0]:,} pixels, "
         raise ImageError(Text(found, Argument("max_pixels"), f" allows {max_pixels:,} in all; raise it if that is right"))

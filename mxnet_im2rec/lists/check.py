@@ -13,14 +13,15 @@ from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, Uni
 from .. import arguments
 from ..engine.ordered import ordered_map
 from ..engine.threads import ThreadPool
+from ..errors import ListLineError
 from ..labels import MOST_KEPT, DetectionLabels, Groups, as_float32, is_inexact
 from ..limits import MAX_PIXELS
 from ..text import Argument, Text, count
-from ..values import Entries, Failure, ListEntry
+from ..values import Entries, Failure, ImageEntry, ListEntry
 from .check_file import FileCheck, FileResult
 from .check_report import CheckReport, Finding, place_of
 from .open_list import ListLike, open_list
-from .source import is_duplicate
+from .source import ListSource, is_duplicate
 
 _CHUNK = 64  # entries that a thread takes at once
 
@@ -32,7 +33,7 @@ def check_list(
     pack_labels: bool = True,
     pass_through: bool = False,
     max_pixels: Optional[int] = MAX_PIXELS,
-    decode: bool = False,
+    decode: Union[bool, Callable] = False,
     num_threads: int = 4,
     progress: Optional[Callable[[int, Optional[int], int], Any]] = None,
 ) -> CheckReport:
@@ -43,7 +44,7 @@ def check_list(
 
     Parameters
     ----------
-    list_file : str, os.PathLike or iterable of ListEntry
+    list_file : str, os.PathLike, ListSource or iterable
         As for :func:`mxnet_im2rec.im2rec`. It is streamed.
     root : str or os.PathLike, optional
         The folder that relative image paths are relative to; by default the list file's, or the current one for an iterable.
@@ -51,9 +52,10 @@ def check_list(
         As they will be given to :func:`mxnet_im2rec.im2rec`.
     max_pixels : int or None
         As it will be given to :func:`mxnet_im2rec.im2rec`.
-    decode : bool
-        Decode every image too, one at a time: damage inside one is found as far as the decoder notices. That is a warning, since
-        packing stores such an image all the same; with ``strict=True`` packing refuses it.
+    decode : bool or callable
+        True decodes every image too, one at a time: damage inside one is found as far as the decoder notices. That is a warning,
+        since packing stores such an image all the same; with ``strict=True`` packing refuses it. A decoder of your own, which
+        packing will use too, decodes every image.
     num_threads : int
         How many files are looked at at once, at least 1, and at most 64 or, if that is more, 16 for each CPU.
     progress : callable, optional
@@ -78,17 +80,19 @@ def check_list(
     images.lst:17: error: 'cats/tom.jpg': there is no such file
     """
     started = time.monotonic()
-    for name, value in (("pack_labels", pack_labels), ("pass_through", pass_through), ("decode", decode)):
+    for name, value in (("pack_labels", pack_labels), ("pass_through", pass_through)):
         arguments.flag(name, value)
+    if not callable(decode):
+        decode = arguments.flag("decode", decode)
     max_pixels = None if max_pixels is None else arguments.whole_number("max_pixels", max_pixels, 1)
     num_threads = arguments.few_enough("num_threads", arguments.whole_number("num_threads", num_threads, 1))
     arguments.progress(progress, may_be_flag=False)
     source = open_list(list_file, root)
     total = None if progress is None else source.count()
-    check_file = FileCheck(source.root, bool(pass_through), max_pixels, bool(decode))
+    check_file = FileCheck(source.root, bool(pass_through), max_pixels, decode)
     found = _Findings(source.name)
     entries = source.entries(bool(pack_labels), warn=False)
-    for entry, result in _look_at_all(entries, check_file, num_threads):
+    for entry, result in _look_at_all(source, entries, check_file, num_threads):
         found.add(entry, result)
         if progress is not None:
             progress(found.num_entries, total, found.num_errors)
@@ -98,14 +102,24 @@ def check_list(
 _Looked = Tuple[Union[ListEntry, Failure], Optional[FileResult]]
 
 
-def _look_at_all(entries: Entries, check_file: FileCheck, num_threads: int) -> Iterator[_Looked]:
+def _look_at_all(source: ListSource, entries: Entries, check_file: FileCheck, num_threads: int) -> Iterator[_Looked]:
     """Every entry with what is found in its file, in order. Threads work while others wait for a disk or a network."""
+    fetch = source.fetch
 
-    def look(entry: Union[ListEntry, Failure]) -> Optional[FileResult]:
-        return None if isinstance(entry, Failure) else check_file(entry)
+    def look(entry: Union[ListEntry, Failure]) -> _Looked:
+        if isinstance(entry, Failure):
+            return entry, None
+        if fetch is not None:
+            try:
+                entry = fetch(entry)
+            except Exception as error:  # whatever a user's dataset raises
+                reason = str(error) if isinstance(error, ListLineError) else f"{type(error).__name__}: {error}"
+                return Failure(entry.line, entry.index, entry.path, "read", reason), None
+        return entry._replace(image=None) if isinstance(entry, ImageEntry) else entry, check_file(entry)
 
     with ThreadPool(look, num_threads) as pool:
-        yield from ordered_map(pool, entries, chunk_size=_CHUNK, max_items=_CHUNK * pool.capacity, max_bytes=sys.maxsize)
+        looked = ordered_map(pool, entries, chunk_size=_CHUNK, max_items=_CHUNK * pool.capacity, max_bytes=sys.maxsize)
+        yield from (found for _, found in looked)
 
 
 class _Findings:

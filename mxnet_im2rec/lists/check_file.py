@@ -7,22 +7,24 @@ Of most files only the begin and the last bytes are read. All of it is read if t
 
 from __future__ import annotations
 
+import io
 import os
 import stat
-from typing import BinaryIO, NamedTuple, Optional, Tuple
+from typing import BinaryIO, Callable, NamedTuple, Optional, Tuple, Union
 
 from ..errors import ImageError
 from ..images import jpeg, png
-from ..images.checks import check_readable_by_mxnet, check_size, check_whole
+from ..images.arrays import as_image
+from ..images.checks import check_number, check_readable_by_mxnet, check_size, check_whole
 from ..images.decoder_messages import listen_to
 from ..images.formats import MXNET_FORMATS, describe, sniff, why_no_image
 from ..images.sizes import image_size
 from ..limits import HEADER_BYTES, why_too_large
 from ..storage.opening import open_without_waiting
-from ..text import message_of
-from ..values import ListEntry
+from ..text import Argument, Text, message_of
+from ..values import ImageEntry, ListEntry
 
-UNKNOWN = "unknown"
+UNKNOWN, PIXELS = "unknown", "pixels"
 
 _HEAD_SIZES = (16 << 10, 256 << 10)  # what is read of a JPEG: the first holds the header of most, the second of nearly all
 _SMALL = 64 << 10  # a file up to here is read at once
@@ -41,13 +43,15 @@ class FileResult(NamedTuple):
 class FileCheck:
     """Looks at the file of an entry, as far as it must to know whether packing fails on it."""
 
-    def __init__(self, root: str, pass_through: bool, max_pixels: Optional[int], decode: bool = False) -> None:
+    def __init__(self, root: str, pass_through: bool, max_pixels: Optional[int], decode: Union[bool, Callable] = False) -> None:
         self._root = root
         self._pass_through = pass_through
         self._max_pixels = max_pixels
         self._decode = decode
 
     def __call__(self, entry: ListEntry) -> FileResult:
+        if isinstance(entry, ImageEntry):
+            return self._look_at_memory(entry)
         path = os.path.join(self._root, entry.path)
         try:
             with open(path, "rb", buffering=0, opener=open_without_waiting) as stream:
@@ -56,6 +60,8 @@ class FileCheck:
                     return FileResult(("unreadable", f"{path!r} is no regular file"))
                 if not status.st_size:
                     return FileResult(("empty", "the file is empty"), 0, None)
+                if callable(self._decode):
+                    return self._look_through(self._decode, path, status.st_size)
                 return self._look(stream, path, status.st_size, entry)
         except FileNotFoundError:
             return FileResult(("missing", f"there is no such file, looked for at {path!r}"))
@@ -64,7 +70,31 @@ class FileCheck:
         except ValueError as error:  # a name that no file can have
             return FileResult(("unreadable", f"it cannot be read: {error}"))
 
-    def _look(self, stream: BinaryIO, path: str, size: int, entry: ListEntry) -> FileResult:
+    def _look_at_memory(self, entry: ImageEntry) -> FileResult:
+        if not isinstance(entry.image, bytes):
+            size = entry.image.nbytes
+            try:
+                check_number(entry.image.shape[:2], self._max_pixels)
+            except ImageError as error:
+                return FileResult(("too large", message_of(error)), size, PIXELS)
+            if self._pass_through:
+                why = Text("pixels have no file whose bytes could be stored; leave out ", Argument("pass_through", True))
+                return FileResult(("format", why), size, PIXELS)
+            return FileResult(None, size, PIXELS)
+        if callable(self._decode):
+            return self._look_through(self._decode, entry.image, len(entry.image))
+        return self._look(io.BytesIO(entry.image), None, len(entry.image), entry)
+
+    def _look_through(self, decode: Callable, image: Union[str, bytes], size: int) -> FileResult:
+        """Look at an image by the caller's own decoder."""
+        try:
+            pixels = as_image(decode(image))
+            check_number(getattr(pixels, "shape", (0, 0))[:2], self._max_pixels)
+        except Exception as problem:  # whatever the decoder raises
+            return FileResult(("damaged", f"{type(problem).__name__}: {problem}"), size, UNKNOWN)
+        return FileResult(None, size, UNKNOWN)
+
+    def _look(self, stream: BinaryIO, path: Optional[str], size: int, entry: ListEntry) -> FileResult:
         head = _read(stream, size if size <= _SMALL else _HEAD_SIZES[0])
         name = sniff(head)
         orientation = 1
@@ -83,7 +113,7 @@ class FileCheck:
                     stream.seek(-len(png.END), os.SEEK_END)
                 if size == len(head) or _read(stream, len(png.END)) != png.END:
                     check_whole(_rest(stream, head, size))
-            elif not _has_decoder(path):
+            elif not (_has_decoder(path) if path is not None else _decode(_rest(stream, head, size))[0] is None):
                 raise ImageError(why_no_image(head) or f"OpenCV does not decode it: {describe(head)}")
         except OSError:
             raise

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import warnings
 from abc import ABC, abstractmethod
-from typing import Dict, Optional, Union
+from typing import Callable, Dict, Optional, Union
 
 from .. import arguments
 from ..errors import LabelPrecisionWarning
@@ -48,12 +48,19 @@ class ListSource(ABC):
     digest : str
         Which list this is, as far as that is known before the entries are read. Sources whose entries are not known before
         they are read all have the same digest.
+    classes : dict of str to int, or None
+        The number of each class, where the list names classes.
+    fetch : callable or None
+        Where the entries have no labels and no image yet: gives an entry with both, an :class:`ImageEntry` or one with the path
+        of a file. Workers call it, so it can be pickled.
     """
 
     path: Optional[str] = None
     name: Optional[str] = None
     can_be_read_twice = False
     digest = "no file"
+    classes: Optional[Dict[str, int]] = None
+    fetch: Optional[Callable[[ListEntry], ListEntry]] = None
 
     def __init__(self, root: Union[None, str, os.PathLike], default_root: str) -> None:
         self.root = default_root if root is None else arguments.folder("root", root)

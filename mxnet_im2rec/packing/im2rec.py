@@ -54,6 +54,7 @@ def im2rec(
     timeout: Optional[float] = PackSettings.timeout,
     max_pixels: Optional[int] = PackSettings.max_pixels,
     strict: bool = PackSettings.strict,
+    decode: Optional[Callable] = PackSettings.decode,
 ) -> PackReport:
     """Pack the images of a list into a RecordIO dataset, a .rec with its .idx.
 
@@ -62,10 +63,16 @@ def im2rec(
 
     Parameters
     ----------
-    list_file : str, os.PathLike or iterable of ListEntry
-        A .lst file in UTF-8 with lines ``index <tab> label [<tab> label ...] <tab> path``, or the entries themselves. It is
-        streamed. Where a line has no tab, white space separates, and what follows the numbers is the path. Blanks within a path
-        count, those around it do not.
+    list_file : str, os.PathLike, ListSource or iterable
+        A .lst file in UTF-8 with lines ``index <tab> label [<tab> label ...] <tab> path``. It is streamed. Where a line has no
+        tab, white space separates, and what follows the numbers is the path. Blanks within a path count, those around it do not.
+
+        Or what :func:`from_arrays`, :func:`from_dataset`, :func:`from_table`, :func:`from_coco`, :func:`from_voc` or
+        :func:`from_yolo` gives.
+
+        Or an iterable of ListEntry, of ``(index, label, image)``, or of ``(label, image)``, whose index is the position, from 0.
+        The label is a number, or a sequence of numbers. The image is a path, the bytes of an image file, or an array or NDArray,
+        (H, W) or (H, W, C) uint8, with C = 1 (grey), 3 (RGB) or 4 (RGBA).
     output_path : str or os.PathLike
         ``out`` or ``out.rec`` gives ``out.rec`` and ``out.idx``; a folder receives files named after the list.
     transformations : callable, optional
@@ -146,6 +153,12 @@ def im2rec(
         image is decoded for this. False stores such an image, logs a warning, and lists it in the report's ``damaged``; with
         ``pass_through`` nothing is decoded, and no one notices. Decoders do not notice all damage.
 
+    decode : callable, optional
+        A decoder of your own, for images that OpenCV does not decode: raw, DICOM. It receives the absolute path of an entry's
+        file, or the bytes where the entry holds bytes, and returns an array, (H, W) or (H, W, C) uint8, in RGB order; ``color``
+        applies to it. Workers call it. It decides on every image but those that are arrays already. ``max_pixels`` looks at what
+        it returns; ``fast_decode`` and ``strict`` have no say.
+
     Returns
     -------
     PackReport
@@ -219,6 +232,7 @@ def im2rec(
         timeout=timeout,
         max_pixels=max_pixels,
         strict=strict,
+        decode=decode,
     )
     return _Packing(source, paths, settings).pack(started)
 
@@ -228,7 +242,7 @@ class _Packing:
 
     def __init__(self, source: ListSource, paths: DatasetPaths, settings: PackSettings) -> None:
         self._source, self._paths, self._settings = source, paths, settings
-        self._worker = settings.worker(source.root)
+        self._worker = settings.worker(source)
         self._failed_before = _failed_before(settings.only, paths)
         self._text = {"root": source.root, "list": source.digest, **settings.text(self._failed_before)}
 

@@ -16,6 +16,7 @@ from ..limits import MAX_PIXELS
 from ..progress import Progress
 
 if TYPE_CHECKING:
+    from ..lists.source import ListSource
     from ..values import Failure
     from .worker import Worker
 
@@ -52,6 +53,7 @@ class PackSettings:
     timeout: Optional[float] = 300.0
     max_pixels: Optional[int] = MAX_PIXELS
     strict: bool = False
+    decode: Optional[Callable] = None
 
     def __post_init__(self) -> None:
         from .. import arguments  # which loads NumPy, and the command line only wants the defaults
@@ -80,13 +82,13 @@ class PackSettings:
 
         return needs_mxnet(self.transformations)
 
-    def worker(self, root: str) -> Worker:
-        """What makes a record of an entry."""
+    def worker(self, source: ListSource) -> Worker:
+        """What makes a record of an entry of this list."""
         from ..transforms.pipeline import Pipeline
         from .worker import Worker
 
         pipeline = Pipeline(
-            root=root,
+            root=source.root,
             transformations=self.transformations,
             seed=self.seed,
             color=self.color,
@@ -96,9 +98,10 @@ class PackSettings:
             fast_decode=self.fast_decode,
             max_pixels=self.max_pixels,
             strict=self.strict,
+            decode=self.decode,
         )
         pipeline.keeps_error = self.num_workers == 0
-        return Worker(pipeline)
+        return Worker(pipeline, source.fetch, self.pack_labels)
 
     def text(self, failed_before: Optional[Sequence[Failure]]) -> Dict[str, str]:
         """What must be the same for a run to be resumed, as far as that can be written down: what decides the bytes of records.
@@ -112,6 +115,7 @@ class PackSettings:
             **{name: str(getattr(self, name)) for name in names},
             "only": _text_of_lines(failed_before),
             "transformations": describe(self.transformations) + (f" on MXNet {_version_of_mxnet()}" if self.need_mxnet else ""),
+            "decode": describe(self.decode),
             "opencv": cv2.__version__,
         }
 

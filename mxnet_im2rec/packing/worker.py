@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Union
+from typing import Callable, Optional, Union
 
 from ..engine.pool import Pieces
 from ..errors import ImageError
@@ -30,8 +30,11 @@ class DamagedRecord(Pieces):
 class Worker:
     """Makes records of entries, or says why not. Can be pickled."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(
+        self, pipeline: Pipeline, fetch: Optional[Callable[[ListEntry], ListEntry]] = None, pack_labels: bool = True
+    ) -> None:
         self.pipeline = pipeline
+        self._fetch, self._pack_labels = fetch, pack_labels
         self.pass_through = pipeline.pass_through
 
     @property
@@ -50,6 +53,13 @@ class Worker:
         """
         if isinstance(entry, Failure):
             return entry
+        if self._fetch is not None:
+            try:
+                entry = self._fetch(entry)
+            except Exception as error:  # whatever a user's dataset raises is this image's failure
+                return self.pipeline.failure(entry, "read", error)
+            if not self._pack_labels:
+                entry = entry._replace(labels=entry.labels[:1])
         image = self.pipeline(entry)
         if isinstance(image, Failure):
             return image

@@ -1,28 +1,32 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""The file of an entry becomes pixels: read, decode, transform. Knows no encoding, no record and no other entry."""
+"""The image of an entry becomes pixels: read, decode, transform. Knows no encoding, no record and no other entry."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
-from typing import Callable, Optional, Tuple
+from typing import Callable, Optional, Tuple, Union
 
 import numpy as np
 
 from .. import arguments
 from ..errors import ImageError
 from ..images import codec as images
-from ..images.checks import check_size
+from ..images.arrays import as_image, to_decoded
+from ..images.checks import check_number, check_size
 from ..images.decoder_messages import listen_to
-from ..images.jpeg import Head
+from ..images.jpeg import Head, head_of
 from ..mxnet_compat import forget_failures
 from ..storage.opening import open_without_waiting
-from ..values import ListEntry
+from ..values import ImageEntry, ListEntry
 from .plan import make_plan
 from .processes import prepare_worker_process
 from .reasons import has_used_up_its_process
+
+Content = Union[bytes, np.ndarray, str]
+"""What is read of an entry: the bytes of an image file, pixels in RGB order, or the path of a file."""
 
 _LARGEST_FILE = 1 << 31
 _PIECE = 1 << 20  # bytes, of a file that is longer than the system has said
@@ -44,12 +48,14 @@ class ImageLoader:
         color: int,
         fast_decode: bool,
         max_pixels: Optional[int] = None,
+        decode: Optional[Callable] = None,
     ) -> None:
         self._color = arguments.color(color)
         self._root = root
         self._plan = None if transformations is None else make_plan(transformations, seed)
         self._fast_decode = bool(fast_decode)
         self._max_pixels = max_pixels
+        self._decode_by = decode
 
     @property
     def has_transformations(self) -> bool:
@@ -62,9 +68,14 @@ class ImageLoader:
         if self._plan is not None:
             self._plan.prepare()
 
-    def read(self, entry: ListEntry) -> bytes:
-        """The bytes of an entry's file."""
+    def read(self, entry: ListEntry) -> Content:
+        """The bytes of an entry's image, or its pixels; for a decoder of the caller's the path of the file."""
+        if isinstance(entry, ImageEntry):
+            return entry.image
         path = os.path.join(self._root, entry.path)
+        if self._decode_by is not None:
+            os.stat(path)  # a file that is not there is no matter of decoding
+            return path
         descriptor = open_without_waiting(path, os.O_RDONLY)  # a file object would take as long again
         try:
             status = os.fstat(descriptor)
@@ -81,16 +92,38 @@ class ImageLoader:
             raise ImageError(f"the file is empty: {path!r}")
         return data
 
-    def check_size(self, data: bytes, head: Optional[Head] = None) -> None:
-        """Raise ImageError if the image has more pixels than are allowed. The other steps do not look at this."""
-        check_size(data, self._max_pixels, head)
+    def head_of(self, data: Content) -> Optional[Head]:
+        """The head of what was read, where OpenCV is to decode it and it is a JPEG."""
+        return head_of(data) if isinstance(data, bytes) and self._decode_by is None else None
 
-    def decode(self, data: bytes, head: Optional[Head] = None) -> Tuple[images.Decoded, Optional[str]]:
+    def check_size(self, data: Content, head: Optional[Head] = None) -> None:
+        """Raise ImageError if the image has more pixels than are allowed. The other steps do not look at this.
+
+        What a decoder of the caller's will make can be known only when it has made it.
+        """
+        if isinstance(data, np.ndarray):
+            check_number(data.shape[:2], self._max_pixels)
+        elif isinstance(data, bytes) and self._decode_by is None:
+            check_size(data, self._max_pixels, head)
+
+    def decode(self, data: Content, head: Optional[Head] = None) -> Tuple[images.Decoded, Optional[str]]:
         """The pixels as :meth:`transform` takes them; and the decoder's words, if the image is damaged inside.
 
         The head of a JPEG can be given, if it was read before.
         """
+        if isinstance(data, np.ndarray):
+            return (to_decoded(data, self._color), None), None
+        if self._decode_by is not None:
+            return self._decode_by_caller(data)
         return listen_to(self._decode, data, head)
+
+    def _decode_by_caller(self, data: Content) -> Tuple[images.Decoded, Optional[str]]:
+        assert self._decode_by is not None
+        pixels = as_image(self._decode_by(data))
+        if not isinstance(pixels, np.ndarray):
+            raise ImageError(f"the function that decodes gave {type(pixels).__name__}; it must give an array of uint8")
+        check_number(pixels.shape[:2], self._max_pixels)
+        return (to_decoded(pixels, self._color), None), None
 
     def _decode(self, data: bytes, head: Optional[Head]) -> images.Decoded:
         if self._fast_decode and self._plan is not None:

@@ -6,14 +6,15 @@ from __future__ import annotations
 
 from typing import Any, Callable, Optional, Tuple, Union
 
-from ..errors import ArgumentValueError, ImageError
+from ..errors import ArgumentTypeError, ArgumentValueError, ImageError
 from ..images import codec as images
 from ..images.checks import check_readable_by_mxnet
-from ..images.jpeg import head_of
 from ..text import Argument, Text
 from ..values import Failure, ListEntry
 from .loading import ImageLoader
 from .reasons import reason_of, traceback_of
+
+_PASS_THROUGH = Argument("pass_through", True)
 
 
 class DamagedBytes(bytes):
@@ -44,6 +45,11 @@ class Pipeline:
         if pass_through and transformations is not None:
             rule = Text("stores the files unchanged and takes no ", Argument("transformations"))
             raise ArgumentValueError("pass_through", rule, help="give one or the other")
+        if options.get("decode") is not None:
+            if pass_through:
+                raise ArgumentValueError("pass_through", Text("decodes nothing and takes no ", Argument("decode")))
+            if not callable(options["decode"]):
+                raise ArgumentTypeError("decode", "must be a function of a path or bytes that gives an array", options["decode"])
         self._loader = ImageLoader(transformations=transformations, **options)
         self._encoding = encoding
         self._parameters = images.encoder_parameters(encoding, quality)
@@ -65,8 +71,10 @@ class Pipeline:
         try:
             data = self._loader.read(entry)
             stage = "decode"
-            head = head_of(data)
+            head = self._loader.head_of(data)
             if self.pass_through:
+                if not isinstance(data, bytes):
+                    raise ImageError(Text("pixels have no file whose bytes could be stored; leave out ", _PASS_THROUGH))
                 check_readable_by_mxnet(data, head)
             self._loader.check_size(data, head)
             if self._strict or not self.pass_through:
@@ -80,6 +88,7 @@ class Pipeline:
                 data = images.encode(image, self._encoding, self._parameters)
         except (Exception, SystemExit) as error:  # whatever a transform raises is this image's failure, not the run's
             return self.failure(entry, stage, error)
+        assert isinstance(data, bytes)
         return data if damage is None else DamagedBytes.of(data, damage)
 
     def failure(self, entry: ListEntry, stage: str, error: BaseException) -> Failure:

@@ -27,7 +27,8 @@ def match_list(
 ) -> Iterator[Match]:
     """Find each entry's record, and compare the labels. What is wrong is reported at the end of the list, which is streamed.
 
-    For each entry that has a record it gives the position and the offset of that.
+    For each entry that has a record it gives the position and the offset of that. Labels that only a worker will fetch are not
+    compared here.
     """
     ids = structure.ids
     by_id = np.argsort(ids, kind="stable")
@@ -56,7 +57,7 @@ def match_list(
         except (RecordFormatError, OSError) as error:  # it changed meanwhile, or cannot be read
             relabelled.add(f"the labels of {_name(entry)} cannot be compared: {error}", position, entry.index)
             continue
-        if not np.array_equal(labels, np.array(entry.labels, np.float32)):
+        if entry.labels and not np.array_equal(labels, np.array(entry.labels, np.float32)):
             what = f"expected {_shown(np.array(entry.labels, np.float32))}, found {_shown(labels)}"
             relabelled.add(f"the labels of {_name(entry)}: {what}", position, entry.index)
         yield entry, position, offset

@@ -24,6 +24,7 @@ from ..storage.filebuffer import FileBuffer
 from ..text import Argument, Text
 from ..transforms.loading import ImageLoader
 from ..transforms.processes import ready_to_fork
+from ..values import ListEntry
 from .collecting import ProblemCollector
 from .list_match import Match
 
@@ -62,8 +63,15 @@ class SourceCheck:
     The options are the arguments of :class:`ImageLoader`.
     """
 
-    def __init__(self, rec_path: str, **options: Any) -> None:
+    def __init__(
+        self,
+        rec_path: str,
+        fetch: Optional[Callable[[ListEntry], ListEntry]] = None,
+        pack_labels: bool = True,
+        **options: Any,
+    ) -> None:
         self._loader = ImageLoader(**options)
+        self._fetch, self._pack_labels = fetch, pack_labels
         self._rec_path = rec_path
         self._buffer: Optional[FileBuffer] = None
         self.is_worn_out = False
@@ -86,8 +94,14 @@ class SourceCheck:
         except (RecordFormatError, OSError) as error:  # it changed meanwhile, or cannot be read
             return Difference(str(error))
         try:
+            if self._fetch is not None:
+                entry = self._fetch(entry)
+                labels = np.array(entry.labels if self._pack_labels else entry.labels[:1], np.float32)
+                if not np.array_equal(record.labels, labels):
+                    what = f"expected {labels.tolist()}, found {record.labels.tolist()}"
+                    return Difference(f"the labels of {entry.path!r}: {what}")
             data = self._loader.read(entry)
-            if not self._loader.has_transformations and data == record.content:
+            if not self._loader.has_transformations and isinstance(data, bytes) and data == record.content:
                 return Likeness(float("inf"))
             self._loader.check_size(data)
             decoded, _ = self._loader.decode(data)

@@ -16,6 +16,7 @@ from .. import arguments
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..limits import MAX_PIXELS
 from ..lists.open_list import ListLike, open_list
+from ..lists.source import ListSource
 from ..progress import Progress, ProgressCallback, open_progress
 from ..recordio.paths import DatasetPaths, what_readers_stumble_on
 from ..storage.filebuffer import FileBuffer
@@ -52,6 +53,7 @@ def verify(
     timeout: float = 300.0,
     max_pixels: Optional[int] = MAX_PIXELS,
     progress: Progress = None,
+    decode: Optional[Callable] = None,
 ) -> VerifyReport:
     """Prove that a dataset is sound, and report all that is wrong with it.
 
@@ -70,17 +72,19 @@ def verify(
     ----------
     rec_path : str or os.PathLike
         The .rec.
-    list_file : str, os.PathLike or iterable of ListEntry, optional
-        What it was packed from. An entry that has no record is a problem, and so is a line that is no entry or repeats an index,
-        although im2rec(..., error_limit=None) leaves them out on purpose; its report lists them.
+    list_file : str, os.PathLike, ListSource or iterable, optional
+        What it was packed from, as for :func:`mxnet_im2rec.im2rec`. An entry that has no record is a problem, and so is a line
+        that is no entry or repeats an index, although im2rec(..., error_limit=None) leaves them out on purpose; its report lists
+        them.
     root : str or os.PathLike, optional
-        The folder that the list's paths are relative to. Without it the sources are not looked at.
+        The folder that the list's paths are relative to. Without it the sources are not looked at, unless the list knows where
+        its images are, as one of :func:`mxnet_im2rec.from_arrays` or :func:`mxnet_im2rec.from_coco` does.
     idx_path : str or os.PathLike, optional
         The .idx; by default the one beside the .rec.
     pixels : {'all', 'sample', 'none'}
         Whose pixels are compared: every record's; those of 64 records, spread over the file; or none, which leaves
         ImageRecordIter and the sources out.
-    transformations, seed, color, pack_labels, fast_decode
+    transformations, seed, color, pack_labels, fast_decode, decode
         As they were given to :func:`mxnet_im2rec.im2rec`. All but ``pack_labels`` concern the sources alone; transformations are
         refused without them.
     min_psnr : float
@@ -128,6 +132,8 @@ def verify(
     index = DatasetPaths.of_rec(path).idx if idx_path is None else _file("idx_path", idx_path)
     root = None if root is None else arguments.folder("root", _path("root", root))
     source = None if list_file is None else open_list(list_file, root)
+    if isinstance(list_file, ListSource):
+        root = list_file.root
     if not isinstance(pixels, str) or pixels not in ("all", "sample", "none"):
         raise ArgumentValueError("pixels", "must be 'all', 'sample' or 'none'", pixels)
     if transformations is not None and not callable(transformations):
@@ -150,7 +156,7 @@ def verify(
     max_pixels = None if max_pixels is None else arguments.whole_number("max_pixels", max_pixels, 1)
     progress = arguments.progress(progress)
     check = None
-    if root is not None and pixels != "none":  # made here, since it looks at the transformations too
+    if source is not None and root is not None and pixels != "none":  # made here, since it looks at the transformations too
         check = SourceCheck(
             path,
             root=root,
@@ -159,6 +165,9 @@ def verify(
             color=color,
             fast_decode=fast_decode,
             max_pixels=max_pixels,
+            decode=decode,
+            fetch=source.fetch,
+            pack_labels=pack_labels,
         )
 
     problems = ProblemCollector()

@@ -400,7 +400,7 @@ def test_entries_instead_of_a_list(zoo, tmp_path, monkeypatch):
     assert str(check_list([])).startswith("the entries: error: there is no entry")
     monkeypatch.chdir(zoo)
     assert check_list(entries[:1]).ok
-    with pytest.raises(TypeError, match="must be a path or yield ListEntry"):
+    with pytest.raises(TypeError, match="must be a path, or yield ListEntry"):
         check_list(["good.jpg"], zoo)
 
 

@@ -246,7 +246,6 @@ BAD_ENTRIES = {
     "text index": (ListEntry("1", (1.0,), "a.jpg"), None, "a.jpg", "index '1'"),
     "no index": (ListEntry(None, (1.0,), "a.jpg"), None, "a.jpg", "index None"),
     "no labels": (ListEntry(1, (), "a.jpg"), 1, "a.jpg", "no label"),
-    "one bare label": (ListEntry(1, 1.0, "a.jpg"), 1, "a.jpg", "sequence of numbers"),
     "label of letters": (ListEntry(1, ("cat",), "a.jpg"), 1, "a.jpg", "sequence of numbers"),
     "labels of letters": (ListEntry(1, "cat", "a.jpg"), 1, "a.jpg", "sequence of numbers"),
     "labels in one str of digits": (ListEntry(1, "12", "a.jpg"), 1, "a.jpg", "sequence of numbers"),
@@ -256,8 +255,7 @@ BAD_ENTRIES = {
     "label above float32": (ListEntry(1, (1e39,), "a.jpg"), 1, "a.jpg", "float32"),
     "label above float64": (ListEntry(1, (10**400,), "a.jpg"), 1, "a.jpg", "label"),
     "empty path": (ListEntry(1, (1.0,), ""), None, None, "path"),
-    "no path": (ListEntry(1, (1.0,), None), None, None, "path"),
-    "path in bytes": (ListEntry(1, (1.0,), b"a.jpg"), None, None, "path"),
+    "no path": (ListEntry(1, (1.0,), None), 1, "entry 1", "path"),
 }
 
 
@@ -280,7 +278,7 @@ def test_the_same_index_twice_among_entries_becomes_a_failure():
     assert (failure.line, failure.index, failure.path) == (2, 1, "b.jpg")
 
 
-@pytest.mark.parametrize("wrong", [(1, (1.0,), "a.jpg"), "1\t1\ta.jpg", None])
+@pytest.mark.parametrize("wrong", [(1, (1.0,), "a.jpg", 4), (1.0,), "1\t1\ta.jpg", None])
 def test_what_is_no_entry_at_all_is_a_type_error_that_names_its_place(wrong):
     entries = read_list([ListEntry(0, (1.0,), "a.jpg"), wrong])
     assert next(entries).index == 0

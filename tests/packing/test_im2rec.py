@@ -157,7 +157,7 @@ def test_relative_paths_are_relative_to_the_list_or_to_root(folder, monkeypatch)
         ({"list_file": None}, TypeError, "list_file"),
         ({"output_path": None}, TypeError, "output_path"),
         ({"transformations": transforms.ToTensor}, TypeError, "instance"),
-        ({"list_file": [("0", 1.0, "a.jpg")]}, TypeError, "ListEntry"),
+        ({"list_file": [("0",)]}, TypeError, "ListEntry"),
     ],
 )
 def test_wrong_arguments_are_told_at_once_and_leave_nothing(folder, arguments, error, message):
