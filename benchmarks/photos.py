@@ -4,15 +4,15 @@
 
 from pathlib import Path
 
-import cv2
-import numpy as np
-import skimage.data
-
 NAMES = ["chelsea.png", "coffee.png", "astronaut.png", "rocket.jpg", "hubble_deep_field.jpg", "motorcycle_left.png", "ihc.png"]
 
 
 def make_photos(folder, count, width, height, quality=92, seed=0):
     """Write `count` JPEGs, 00000.jpg and so on, unless they are there; gives their names."""
+    import cv2
+    import numpy as np
+    import skimage.data
+
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     source = Path(skimage.data.__file__).parent

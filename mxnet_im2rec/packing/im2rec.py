@@ -9,7 +9,7 @@ import os
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from typing import Any, Callable, Iterator, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional, Sequence, Union
 
 from ..dataset.failures import format_failures, pick, read_failures, write_failures
 from ..dataset.writer import RecordWriter
@@ -27,7 +27,11 @@ from .run import Run
 from .settings import PackSettings
 from .workers import open_pool
 
+if TYPE_CHECKING:
+    from ..verification.mxnet_reader import MXNetReader
+
 _log = logging.getLogger("mxnet_im2rec")
+_READER_SECONDS = 300.0  # for which MXNet's reader may be silent
 
 
 def im2rec(
@@ -243,6 +247,7 @@ class _Packing:
     def __init__(self, source: ListSource, paths: DatasetPaths, settings: PackSettings) -> None:
         self._source, self._paths, self._settings = source, paths, settings
         self._worker = settings.worker(source)
+        self._reader: Optional[MXNetReader] = None  # where the dataset is to be verified
         self._failed_before = _failed_before(settings.only, paths)
         self._text = {"root": source.root, "list": source.digest, **settings.text(self._failed_before)}
 
@@ -252,6 +257,8 @@ class _Packing:
         with ExitStack() as stack:
             workers = settings.num_workers or 0
             pool = stack.enter_context(open_pool(self._worker, workers, settings.mp_context, settings.timeout))
+            if settings.verify:
+                self._reader = stack.enter_context(self._start_reader())
             run = Run(pool, self._worker, settings)
             writer = RecordWriter(paths, through_mxnet=settings.need_mxnet, settings=self._text, resume=settings.resume)
             stack.enter_context(writer)
@@ -301,19 +308,19 @@ class _Packing:
         _log.info("nothing to do: %r is complete", self._paths.rec)
         return self._report(run, num_records, os.path.getsize(self._paths.rec), started, num_records)
 
+    def _start_reader(self) -> MXNetReader:
+        """The process of MXNet's own reader. It loads MXNet while the images are packed."""
+        from ..verification.mxnet_reader import MXNetReader  # a tenth of a second that other runs need not spend
+
+        return MXNetReader(_READER_SECONDS)
+
     def _verify(self, run: Run, rec: str, idx: str, num_records: int, forget: Callable[[], None] = lambda: None) -> None:
         """Verify what was written, under the name that it is to have; what does not verify is of no use to a later run."""
-        from ..verification.verify import verify as verify_dataset  # a tenth of a second that other runs need not spend
+        from ..verification.layers import Task, prove
 
+        task = Task(rec, idx, self._packed_entries(run.failures), num_records=num_records, max_pixels=None)
         bar = self._settings.progress
-        report = verify_dataset(
-            rec,
-            self._packed_entries(run.failures),
-            idx_path=idx,
-            num_records=num_records,
-            progress=None if bar is None else bar is True,
-            max_pixels=None,
-        )
+        report = prove(task, self._reader, None if bar is None else bar is True, time.monotonic())
         if not report.ok:
             forget()
         replace(report, rec_path=self._paths.rec).raise_for_problems()

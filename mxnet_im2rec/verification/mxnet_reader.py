@@ -37,12 +37,15 @@ class MXNetReader:
     3. :meth:`take` takes what has been reported so far. It does not wait.
     4. :meth:`finish` waits for the end. If nothing is reported for ``timeout`` seconds, it ends the process.
 
-    ``progress`` receives how many images have been read.
+    Attributes
+    ----------
+    progress : callable
+        Receives how many images have been read.
     """
 
-    def __init__(self, timeout: float, progress: Callable[[int], None]) -> None:
+    def __init__(self, timeout: float) -> None:
         self._timeout = min(timeout, _MOST_SECONDS)
-        self._progress = progress
+        self.progress: Callable[[int], None] = lambda num_read: None
         self._found = ProblemCollector()
         self._stack = ExitStack()
         self._poll = select.poll()
@@ -137,7 +140,7 @@ class MXNetReader:
     def _look_at(self, event: Dict[str, Any]) -> None:
         kind = event["event"]
         if kind == "progress":
-            self._progress(event["done"])
+            self.progress(event["done"])
         elif kind == "problem":
             self._found.add("reader", event["message"], event["position"], event["index"])
         elif kind == "note":

@@ -10,27 +10,20 @@ from __future__ import annotations
 import os
 import time
 from contextlib import ExitStack
-from typing import Any, Callable, Iterable, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 from .. import arguments
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..limits import MAX_PIXELS
 from ..lists.open_list import ListLike, open_list
 from ..lists.source import ListSource
-from ..progress import Progress, ProgressCallback, open_progress
-from ..recordio.paths import DatasetPaths, what_readers_stumble_on
-from ..storage.filebuffer import FileBuffer
+from ..progress import Progress
+from ..recordio.paths import DatasetPaths
 from ..text import Argument, Text
-from .collecting import ProblemCollector
-from .index_check import check_index
-from .list_match import match_list
+from .layers import Task, prove
 from .mxnet_reader import MXNetReader
 from .report import VerifyReport
-from .source_images import SourceCheck, check_sources
-from .structure import check_structure
-
-_PROGRESS_SECONDS = 1.0
-_SAMPLE = 64  # records whose pixels are compared with pixels='sample'
+from .source_images import SourceCheck
 
 _Path = Union[str, os.PathLike]
 
@@ -170,80 +163,11 @@ def verify(
             pack_labels=pack_labels,
         )
 
-    problems = ProblemCollector()
+    entries = None if source is None else source.entries(pack_labels)
+    task = Task(path, index, entries, check, pixels, min_psnr, num_workers, num_records, max_pixels)
     with ExitStack() as stack:
-        buffer = stack.enter_context(FileBuffer(path))
-        counter = _Counter()
-        reader = None
-        if pixels != "none":  # it is started first, since it has to load MXNet
-            reader = stack.enter_context(MXNetReader(timeout, lambda done: counter.saw("reader", done)))
-        # 1. The bytes of the .rec.
-        structure = check_structure(buffer, path, problems)
-        count = len(structure.ids)
-        if num_records is not None and num_records != count:
-            problems.add("structure", f"expected {num_records:,} records, found {count:,}")
-        # 2. The .idx.
-        has_sound_index = check_index(index, structure, problems)
-        _note_path(path, index, problems)
-        # 3. MXNet's own reader begins; what it finds is reported behind all else.
-        if reader is not None:
-            layers = ("reader",) if check is None else ("source", "reader")
-            counter.start(layers, count, stack.enter_context(open_progress(progress, lambda: count, "verify")))
-            sample = _SAMPLE if pixels == "sample" else None
-            reader.begin(path, index if has_sound_index else None, structure, sample, max_pixels)
-        # 4. The list, and the sources of its images.
-        if source is None:
-            problems.note(Text("not compared with a list, nor with the sources: no ", Argument("list_file"), " was given"))
-        else:
-            matches = match_list(source.entries(pack_labels), buffer, path, structure, problems)
-            if check is None or reader is None:
-                for _ in matches:
-                    pass
-                why = Text("no ", Argument("root"), " was given") if root is None else Text(Argument("pixels", "none"))
-                problems.note(Text("not compared with the sources: ", why))
-            else:
-                step = max(1, -(-count // _SAMPLE)) if pixels == "sample" else 1
-                sampled = (match for match in matches if match[1] % step == 0)
-
-                def proceed(num_done: int) -> None:
-                    reader.take()
-                    counter.saw("source", num_done * step)
-
-                found = ProblemCollector()  # to stand behind those of the list, which come when its last entry was read
-                check_sources(check, sampled, min_psnr, num_workers, found, proceed)
-                problems.extend(found)
-                counter.saw("source", count)
-        if reader is None:
-            problems.note(Text("not read through ImageRecordIter, no image was decoded: ", Argument("pixels", "none")))
-        else:
-            reader.finish(problems)
-            counter.saw("reader", count)
-        return problems.report(path, count, time.monotonic() - started)
-
-
-class _Counter:
-    """Counts the images that every layer which looks at images has done, and reports the number about once a second."""
-
-    def __init__(self) -> None:
-        self._last = 0.0
-
-    def start(self, layers: Iterable[str], count: int, report: ProgressCallback) -> None:
-        self._done, self._count, self._report = dict.fromkeys(layers, 0), count, report
-
-    def saw(self, layer: str, num_done: int) -> None:
-        """Take note of how many images a layer has done."""
-        self._done[layer] = min(num_done, self._count)
-        done, now = min(self._done.values()), time.monotonic()
-        if done == self._count or now - self._last > _PROGRESS_SECONDS:
-            self._last = now
-            self._report(done, 0)
-
-
-def _note_path(rec_path: str, idx_path: str, problems: ProblemCollector) -> None:
-    stumbling = sorted({*what_readers_stumble_on(rec_path), *what_readers_stumble_on(idx_path)})
-    if stumbling:
-        found = ", ".join(map(repr, stumbling))
-        problems.note(f"ImageRecordIter itself cannot open this path, which holds {found}; rename it before training")
+        reader = None if pixels == "none" else stack.enter_context(MXNetReader(timeout))
+        return prove(task, reader, progress, started)
 
 
 def _path(name: str, value: Any) -> str:

@@ -24,6 +24,7 @@ from mxnet_im2rec import ListEntry, OutputError, RecordFile, VerifyError, im2rec
 from mxnet_im2rec.dataset.writer import RecordWriter
 from mxnet_im2rec.recordio.frames import frame, payload_of
 from mxnet_im2rec.storage.filebuffer import FileBuffer
+from mxnet_im2rec.verification import layers
 from mxnet_im2rec.verification import verify as verification
 from mxnet_im2rec.verification.collecting import ProblemCollector
 from mxnet_im2rec.verification.mxnet_reader import MXNetReader
@@ -247,7 +248,7 @@ def test_the_reader_is_ended_when_the_check_of_the_sources_raises(monkeypatch, r
 
     entries = [ListEntry(index, (0.0,), name) for index, name in enumerate(PHOTOS)]
     rec_path = im2rec(entries, tmp_path / "out", num_workers=0, root=photos).rec_path
-    monkeypatch.setattr(verification, "check_sources", fail)
+    monkeypatch.setattr(layers, "check_sources", fail)
     with pytest.raises(Ends):
         verify(rec_path, entries, photos)
     assert len(readers) == 1 and is_gone(readers[0])
@@ -266,7 +267,7 @@ def test_what_the_reader_reports_is_taken_while_the_sources_are_checked(photos, 
     lines = ["def many(**options):", "    for batch in Iter(**options):", "        batch.label[0][:] = 77", "        yield batch"]
     monkeypatch.setattr(WarmReader, "first", "\n".join(["Iter = mx.io.ImageRecordIter", *lines, "mx.io.ImageRecordIter = many"]))
     rec_path = write(tmp_path / "a", [(index, [0.0], png()) for index in range(2000)])
-    with MXNetReader(100, lambda done: None) as reader:
+    with MXNetReader(100) as reader:
         with FileBuffer(str(rec_path)) as buffer:
             structure = check_structure(buffer, str(rec_path), ProblemCollector())
         reader.begin(str(rec_path), None, structure, None, None)

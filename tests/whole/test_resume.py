@@ -394,7 +394,7 @@ def test_every_run_that_makes_no_dataset_lists_what_failed(folder, monkeypatch, 
         (folder / f"{number}.jpg").unlink()
     options = {}
     if error is VerifyError:
-        monkeypatch.setattr("mxnet_im2rec.verification.verify.verify", not_sound)
+        monkeypatch.setattr("mxnet_im2rec.verification.layers.prove", not_sound)
         options["verify"] = True
     elif error is OutputError:
         monkeypatch.setattr(RecordWriter, "finish", lambda self: (_ for _ in ()).throw(OutputError("no space")))

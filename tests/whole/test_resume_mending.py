@@ -212,7 +212,7 @@ def test_an_interruption_while_it_verifies_loses_nothing(folder, monkeypatch):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mxnet_im2rec.verification.verify.verify", interrupt)
+    monkeypatch.setattr("mxnet_im2rec.verification.layers.prove", interrupt)
     with pytest.raises(KeyboardInterrupt):
         pack(folder, verify=True)
     monkeypatch.undo()
