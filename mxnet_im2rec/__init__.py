@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .dataset.indexed_writer import IndexedRecordWriter
     from .dataset.merge import concatenate
     from .errors import (
+        AnnotationError,
         EmptyDatasetError,
         ErrorLimitExceeded,
         Im2RecError,
@@ -39,9 +40,13 @@ if TYPE_CHECKING:
     from .lists.arrays import from_arrays
     from .lists.check import check_list
     from .lists.check_report import CheckReport, Finding
+    from .lists.coco import from_coco
     from .lists.dataset import from_dataset
+    from .lists.detection import DetectionReport
     from .lists.making import ListReport, make_list
     from .lists.source import ListSource
+    from .lists.voc import from_voc
+    from .lists.yolo import from_yolo
     from .packing.im2rec import im2rec
     from .recordio.batches import Batch
     from .recordio.reader import RecordFile
@@ -58,9 +63,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AnnotationError",
     "Batch",
     "CheckReport",
     "DamagedImage",
+    "DetectionReport",
     "EmptyDatasetError",
     "ErrorLimitExceeded",
     "ExtractReport",
@@ -100,7 +107,10 @@ __all__ = [
     "contact_sheet",
     "extract",
     "from_arrays",
+    "from_coco",
     "from_dataset",
+    "from_voc",
+    "from_yolo",
     "im2rec",
     "make_list",
     "salvage",
@@ -114,9 +124,13 @@ _HOMES = {
     "lists.arrays": ["from_arrays"],
     "lists.check": ["check_list"],
     "lists.check_report": ["CheckReport", "Finding"],
+    "lists.coco": ["from_coco"],
     "lists.dataset": ["from_dataset"],
+    "lists.detection": ["DetectionReport"],
     "lists.making": ["ListReport", "make_list"],
     "lists.source": ["ListSource"],
+    "lists.voc": ["from_voc"],
+    "lists.yolo": ["from_yolo"],
     "packing.im2rec": ["im2rec"],
     "recordio.batches": ["Batch"],
     "recordio.reader": ["RecordFile"],

@@ -6,6 +6,7 @@
 
     Im2RecError
     ├── ListLineError (ValueError)             a line of the list that is no entry
+    ├── AnnotationError (ValueError)           annotations of COCO, VOC or YOLO that are malformed
     ├── ImageError (ValueError)                an image that cannot be used
     ├── TransformResultError (ValueError)      what a transform returned cannot be stored
     ├── ErrorLimitExceeded                     more entries failed than ``error_limit``
@@ -112,6 +113,10 @@ class ListLineError(Im2RecError, ValueError):
         super().__init__(reason)
         self.index = index
         self.path = path
+
+
+class AnnotationError(Im2RecError, ValueError):
+    """Annotations that are malformed; the message names the file and the object."""
 
 
 class ImageError(Im2RecError, ValueError):

@@ -20,13 +20,20 @@ from .lines import why_unlistable
 _TABLE_LINE = re.compile(r"([0-9]{1,20})\t([^\t]+)")
 
 
-def class_table(labels: Any) -> Dict[str, int]:
-    """The numbers of the classes that a caller gives as ``labels``: a path or a mapping."""
+def class_table(labels: Any, argument: str = "labels") -> Dict[str, int]:
+    """The numbers of the classes that a caller gives as an argument: a path or a mapping."""
     if isinstance(labels, Mapping):
-        return _check_table(labels)
+        return _check_table(labels, argument)
     if not isinstance(labels, (str, os.PathLike)):
-        raise ArgumentTypeError("labels", "must be a path or a mapping of names to numbers", labels)
+        raise ArgumentTypeError(argument, "must be a path or a mapping of names to numbers", labels)
     return read_classes(labels)
+
+
+def names_of_classes(classes: Any, beside: str) -> Dict[int, str]:
+    """The names by their numbers: of the table that a caller gives as ``classes``, or of the file ``beside``, where there is one."""
+    if classes is None and not os.path.isfile(beside):
+        return {}
+    return {number: name for name, number in class_table(beside if classes is None else classes, "classes").items()}
 
 
 def read_classes(path: Union[str, os.PathLike]) -> Dict[str, int]:
@@ -60,16 +67,16 @@ def read_classes(path: Union[str, os.PathLike]) -> Dict[str, int]:
     return table
 
 
-def _check_table(labels: Mapping[Any, Any]) -> Dict[str, int]:
+def _check_table(labels: Mapping[Any, Any], argument: str) -> Dict[str, int]:
     table: Dict[str, int] = {}
     for name, number in labels.items():
         if not isinstance(name, str) or isinstance(number, bool) or not isinstance(number, numbers.Integral):
-            raise ArgumentTypeError("labels", f"must map names to whole numbers, not {name!r} to {number!r}")
+            raise ArgumentTypeError(argument, f"must map names to whole numbers, not {name!r} to {number!r}")
         if not 0 <= int(number) <= EXACT_INTEGERS:
             raise ValueError(f"the number of the class {name!r} must be from 0 to 2**24, not {number}")
         if why_unlistable(f"_{name}_") is not None or not name:
             raise ValueError(f"the name of a class cannot be {name!r}: no folder in a list has it")
         table[name] = int(number)
     if not table:
-        raise ArgumentValueError("labels", "has no class in it")
+        raise ArgumentValueError(argument, "has no class in it")
     return table

@@ -21,6 +21,7 @@ from ..progress import Progress, open_progress
 from ..recordio.paths import DatasetPaths, is_of_failed_run, what_readers_stumble_on
 from ..text import Argument, Call, Text
 from ..values import Entries, Failure, ListEntry, PackReport
+from .moved_boxes import with_boxes_in_place
 from .resuming import check_complete
 from .resuming import resume as resume_run
 from .run import Run
@@ -329,6 +330,7 @@ class _Packing:
 
     def _entries(self, warn: bool = True) -> Entries:
         entries = self._source.entries(self._settings.pack_labels, warn)
+        entries = with_boxes_in_place(entries, self._settings.transformations)
         return entries if self._failed_before is None else pick(entries, self._failed_before)
 
     def _count(self) -> Optional[int]:

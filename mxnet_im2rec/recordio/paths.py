@@ -78,6 +78,11 @@ class DatasetPaths:
         return self.prefix + _FAILURES
 
     @property
+    def classes(self) -> str:
+        """The table of the classes of this dataset."""
+        return self.prefix + ".classes.txt"
+
+    @property
     def failed_run_failures(self) -> str:
         """The table of a run that has made no dataset."""
         return self.prefix + _FAILED_RUN + _FAILURES

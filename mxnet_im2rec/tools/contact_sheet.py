@@ -11,7 +11,7 @@ import os
 import random
 from collections import Counter
 from functools import partial
-from typing import Any, List, Optional, Sequence, Set, Tuple, Union
+from typing import Any, List, Mapping, Optional, Sequence, Set, Tuple, Union
 
 import numpy as np
 
@@ -21,10 +21,13 @@ from ..images import codec as images
 from ..images.decoder_messages import listen_to
 from ..labels import as_float32, detection_classes
 from ..limits import MAX_PIXELS
+from ..lists.classes import names_of_classes
 from ..opencv_compat import cv2
+from ..recordio.paths import DatasetPaths
 from ..recordio.reader import RecordFile
 from ..recordio.record import Record
 from ..text import Argument, Text
+from .boxes import Place, draw_boxes, name_of_class
 from .label_text import label_text
 
 _log = logging.getLogger("mxnet_im2rec")
@@ -58,10 +61,11 @@ def contact_sheet(
     path: Union[None, str, os.PathLike] = None,
     max_pixels: Optional[int] = MAX_PIXELS,
     overwrite: bool = True,
+    classes: Union[None, str, os.PathLike, Mapping[str, int]] = None,
 ) -> np.ndarray:
     """Some of a .rec's images in one picture, the index in bold and the labels under each.
 
-    Under an image whose labels follow the layout of ImageDetIter stand the classes of its objects, with their numbers.
+    Where the labels follow the layout of ImageDetIter, the boxes of the objects are drawn, and the classes stand under the image.
 
     Parameters
     ----------
@@ -83,6 +87,9 @@ def contact_sheet(
         As for ``Record.image()``: an image of more pixels is not decoded, and its cell says that it cannot be. None decodes any.
     overwrite : bool
         Whether to replace a picture that is there already, as this function does by default: a picture can be drawn again.
+    classes : str, os.PathLike or mapping of str to int, optional
+        The names of the classes: a table as :func:`make_list` writes it, or a mapping of names to numbers. By default the table
+        beside the .rec, ``out.classes.txt``, if it is there. A class without a name is shown by its number.
 
     Returns
     -------
@@ -115,10 +122,11 @@ def contact_sheet(
     max_pixels = None if max_pixels is None else _integer("max_pixels", max_pixels, 1)
     picture = None if path is None else _writable(path)
     arguments.refuse_existing([] if picture is None else [picture], overwrite)
+    names = names_of_classes(classes, DatasetPaths.of_rec(rec_path).classes)
     with RecordFile(rec_path, idx_path) as records:
         positions = _sample(records, rows * columns, seed, wanted)
         _check_size(len(positions), columns, cell)
-        cells = [_draw_cell(records[position], cell, max_pixels) for position in positions]
+        cells = [_draw_cell(records[position], cell, max_pixels, names) for position in positions]
     sheet = _lay_out(cells, columns, cell)
     if picture is not None:
         extension = os.path.splitext(picture)[1].lower()
@@ -224,7 +232,7 @@ def _check_size(count: int, columns: int, cell: int) -> None:
         raise ValueError(Text(what, ": lower ", Argument("rows"), ", ", Argument("columns"), " or ", Argument("cell")))
 
 
-def _draw_cell(record: Record, cell: int, max_pixels: Optional[int]) -> np.ndarray:
+def _draw_cell(record: Record, cell: int, max_pixels: Optional[int], names: Mapping[int, str]) -> np.ndarray:
     """(H, cell, 3) uint8 RGB: the image in its square, the index and the labels under it."""
     if not len(record.content):
         square = _placeholder("header only", _MUTED, _MAT, cell)
@@ -233,12 +241,13 @@ def _draw_cell(record: Record, cell: int, max_pixels: Optional[int]) -> np.ndarr
             image, damage = listen_to(partial(record.image, max_pixels=max_pixels))
             if damage is not None:
                 _log.warning("the image with index %d is damaged inside: %s", record.index, damage)
-            square = _fit(image, cell)
+            square, place = _fit(image, cell)
+            draw_boxes(square, place, record.labels.tolist(), names)
         except ImageError:
             square = _placeholder("cannot be decoded", _RED, _BROKEN, cell)
     letters = _letters(cell)
     index = _draw_text(str(record.index), cell, letters, _DARK, bold=True)
-    labels = _draw_text(_caption(record.labels), cell, letters, _MUTED)
+    labels = _draw_text(_caption(record.labels, names), cell, letters, _MUTED)
     return np.concatenate([square, _blank(letters // 4, cell, _BACKGROUND), index, labels])
 
 
@@ -252,21 +261,25 @@ def _gap(cell: int) -> int:
     return max(cell // 14, 4)
 
 
-def _caption(labels: np.ndarray) -> str:
-    """``label 3``, ``labels 0.5, -1`` or, of objects, ``class 3`` and ``classes 1, 3 (2x)``."""
+def _caption(labels: np.ndarray, names: Mapping[int, str]) -> str:
+    """``label 3``, ``labels 0.5, -1`` or, of objects, ``class 3`` and ``classes 1, 3 (2x)``; a name where there is one."""
     classes = detection_classes(labels.tolist())
+    if classes is None and len(labels) == 1 and float(labels[0]).is_integer() and int(labels[0]) in names:
+        return names[int(labels[0])]
     if classes is None:
         what = "label" if len(labels) == 1 else "labels"
         texts = [label_text(number, 4) for number in labels[:21].tolist()]
     else:
         counts = Counter(classes)
         what = "class" if len(counts) == 1 else "classes"
-        texts = [label_text(number, 4) + (f" ({counts[number]}x)" if counts[number] > 1 else "") for number in sorted(counts)]
+        texts = [
+            name_of_class(number, names) + (f" ({counts[number]}x)" if counts[number] > 1 else "") for number in sorted(counts)
+        ]
     return f"{what} {', '.join(texts[:20])}" + (", ..." if len(texts) > 20 else "")  # more has no place
 
 
-def _fit(image: np.ndarray, cell: int) -> np.ndarray:
-    """The image in the middle of a square, as large as it can be there."""
+def _fit(image: np.ndarray, cell: int) -> Tuple[np.ndarray, Place]:
+    """The image in the middle of a square, as large as it can be there, and its place."""
     height, width = image.shape[:2]
     scale = cell / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -275,7 +288,7 @@ def _fit(image: np.ndarray, cell: int) -> np.ndarray:
     square = _blank(cell, cell, _MAT)
     top, left = (cell - size[1]) // 2, (cell - size[0]) // 2
     square[top : top + size[1], left : left + size[0]] = cv2.resize(image, size, interpolation=how)
-    return square
+    return square, Place(left, top, *size)
 
 
 def _placeholder(text: str, color: Color, background: Color, cell: int) -> np.ndarray:

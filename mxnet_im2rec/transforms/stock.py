@@ -8,7 +8,8 @@ as stock transforms. The tests compare every step with MXNet's own operator over
 
 from __future__ import annotations
 
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, Optional, Sequence, Tuple
+from weakref import ReferenceType
 
 from ..limits import MAX_SIDE
 from .opencv_steps import INTERPOLATIONS, CenterCrop, Compose, CropResize, Resize, Step
@@ -44,6 +45,16 @@ def flatten(transform: Any, stock: Any) -> List[Any]:
     if type(transform) is not Compose and not _is_plain(transform, stock, *_CONTAINERS):
         return [transform]
     return [block for child in transform._children.values() for block in flatten(child, stock)]
+
+
+def names_of_stock(transform: Any) -> Iterator[str]:
+    """The names of the stock transforms, and of those of this package, in a transform, however deep they are nested."""
+    children = getattr(transform, "_children", None)
+    if isinstance(children, dict):
+        for child in children.values():
+            yield from names_of_stock(child() if isinstance(child, ReferenceType) else child)
+    if type(transform) in OWN or type(transform).__module__.startswith("mxnet.gluon.data.vision."):
+        yield type(transform).__name__
 
 
 def opencv_prefix(blocks: Sequence[Any], stock: Any) -> List[Step]:

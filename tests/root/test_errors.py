@@ -22,6 +22,7 @@ ERRORS = {
     "ErrorLimitExceeded": (errors.ErrorLimitExceeded([FAILURE, FAILURE], 1), {"failures": (FAILURE, FAILURE), "error_limit": 1}),
     "EmptyDatasetError": (errors.EmptyDatasetError("m", [FAILURE]), {"failures": (FAILURE,)}),
     "WorkerDiedError": (errors.WorkerDiedError("m", ["a.jpg", "b.jpg"], -9), {"paths": ("a.jpg", "b.jpg"), "exitcode": -9}),
+    "AnnotationError": (errors.AnnotationError("m"), {}),
     "ResumeError": (errors.ResumeError("m"), {}),
     "ListChangedError": (errors.ListChangedError("m"), {}),
     "OutputError": (errors.OutputError("m"), {}),
@@ -35,6 +36,7 @@ ERRORS = {
 }
 FAMILY = {
     "Im2RecError": Exception,
+    "AnnotationError": ValueError,
     "ListLineError": ValueError,
     "ImageError": ValueError,
     "TransformResultError": ValueError,
