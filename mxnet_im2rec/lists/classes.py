@@ -30,7 +30,7 @@ def class_table(labels: Any, argument: str = "labels") -> Dict[str, int]:
 
 
 def names_of_classes(classes: Any, beside: str) -> Dict[int, str]:
-    """The names by their numbers: of the table that a caller gives as ``classes``, or of the file ``beside``, where there is one."""
+    """The names by their numbers: of the table given as ``classes``, or of the file ``beside``, if it is there."""
     if classes is None and not os.path.isfile(beside):
         return {}
     return {number: name for name, number in class_table(beside if classes is None else classes, "classes").items()}
