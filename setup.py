@@ -12,6 +12,8 @@ version = re.search(r'^__version__ = "(.+)"$', (here / "mxnet_im2rec" / "__init_
 
 photos = ["scikit-image>=0.19"]  # its wheels carry real photos
 plot = ["matplotlib>=3.5"]
+parquet = ["pyarrow>=12"]
+frames = ["pandas>=2", "polars>=1"]  # whatever NumPy there is; each Python has versions that fit
 
 setup(
     name="mxnet_im2rec",
@@ -43,7 +45,11 @@ setup(
     extras_require={
         "demo": photos,
         "plot": plot,
-        "test": ["pytest>=7", "pytest-timeout>=2", "pytest-xdist>=3", "hypothesis>=6", "psutil>=5", "pillow", *photos, *plot],
+        "parquet": parquet,
+        "test": [
+            *["pytest>=7", "pytest-timeout>=2", "pytest-xdist>=3", "hypothesis>=6", "psutil>=5", "pillow"],
+            *[*photos, *plot, *parquet, *frames],
+        ],
         "lint": ["ruff==0.17.*", "mypy>=1.5"],
     },
     classifiers=[

@@ -43,8 +43,10 @@ if TYPE_CHECKING:
     from .lists.coco import from_coco
     from .lists.dataset import from_dataset
     from .lists.detection import DetectionReport
+    from .lists.importing import ImportReport, import_list
     from .lists.making import ListReport, make_list
     from .lists.source import ListSource
+    from .lists.table import TableSource, from_table
     from .lists.voc import from_voc
     from .lists.yolo import from_yolo
     from .packing.im2rec import im2rec
@@ -76,6 +78,7 @@ __all__ = [
     "Im2RecError",
     "ImageEntry",
     "ImageError",
+    "ImportReport",
     "IndexedRecordWriter",
     "LabelPrecisionWarning",
     "ListChangedError",
@@ -96,6 +99,7 @@ __all__ = [
     "ResumeError",
     "SalvageReport",
     "Summary",
+    "TableSource",
     "TransformResultError",
     "VerifyError",
     "VerifyReport",
@@ -109,9 +113,11 @@ __all__ = [
     "from_arrays",
     "from_coco",
     "from_dataset",
+    "from_table",
     "from_voc",
     "from_yolo",
     "im2rec",
+    "import_list",
     "make_list",
     "salvage",
     "summarize",
@@ -127,8 +133,10 @@ _HOMES = {
     "lists.coco": ["from_coco"],
     "lists.dataset": ["from_dataset"],
     "lists.detection": ["DetectionReport"],
+    "lists.importing": ["ImportReport", "import_list"],
     "lists.making": ["ListReport", "make_list"],
     "lists.source": ["ListSource"],
+    "lists.table": ["TableSource", "from_table"],
     "lists.voc": ["from_voc"],
     "lists.yolo": ["from_yolo"],
     "packing.im2rec": ["im2rec"],

@@ -8,6 +8,7 @@ import click
 
 from .. import __version__
 from .errors import Program
+from .importing import import_
 from .lists import check, list_
 from .options import verbosity_options
 from .packing import merge, pack
@@ -42,7 +43,7 @@ def cli() -> None:
     """
 
 
-for command in (list_, check, pack, merge, verify, info, view, extract, index, salvage):
+for command in (list_, import_, check, pack, merge, verify, info, view, extract, index, salvage):
     cli.add_command(command)
 
 

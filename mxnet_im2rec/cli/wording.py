@@ -8,7 +8,7 @@ The table of the options is click's own. Every command calls a parameter as the 
 from __future__ import annotations
 
 import shlex
-from typing import Any, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Tuple
 
 import click
 
@@ -16,6 +16,10 @@ from ..text import Argument, Call, Name, reword
 
 FUNCTIONS = {
     "list": "make_list",
+    "import coco": "from_coco",
+    "import voc": "from_voc",
+    "import yolo": "from_yolo",
+    "import table": "from_table",
     "check": "check_list",
     "pack": "im2rec",
     "merge": "concatenate",
@@ -26,7 +30,7 @@ FUNCTIONS = {
     "index": "build_index",
     "salvage": "salvage",
 }
-"""The public function that each command calls."""
+"""The public function that each command calls; of `import` the one that opens the source."""
 
 
 def worded(message: str) -> str:
@@ -39,7 +43,7 @@ def _word(name: Name) -> str:
         return _typed_call(name)
     if name.name == "resume" and name.value is not ...:
         return _typed_resume(bool(name.value))
-    for command in _commands(name.function):
+    for _, command in _commands(name.function):
         for param in command.params:
             if param.name == name.name:
                 return _typed_option(param, name)
@@ -54,15 +58,26 @@ def _typed_resume(value: bool) -> str:
     return "--resume in the place of --overwrite" if is_overwriting else "--resume"
 
 
-def _commands(function: str) -> List[click.Command]:
-    """The commands: first the one that calls the function, if there is one, then the one that runs, then the others."""
+def all_commands(group: click.Group, begin: str = "") -> Dict[str, click.Command]:
+    """Every command with what one types for it, such as ``import table``."""
+    found: Dict[str, click.Command] = {}
+    for name, command in group.commands.items():
+        found.update(all_commands(command, f"{name} ") if isinstance(command, click.Group) else {begin + name: command})
+    return found
+
+
+def _commands(function: str) -> List[Tuple[str, click.Command]]:
+    """The commands: first the one that calls the function, if there is one, then the one that runs, then the others.
+
+    Of a group that runs, such as `import`, every command counts as running: their options of one name are the same.
+    """
     context = click.get_current_context().find_root()
     assert isinstance(context.command, click.Group)
 
-    def rank(command: click.Command) -> Tuple[bool, bool]:
-        return FUNCTIONS.get(str(command.name)) != function, command.name != context.invoked_subcommand
+    def rank(item: Tuple[str, click.Command]) -> Tuple[bool, bool]:
+        return FUNCTIONS.get(item[0]) != function, item[0].split()[0] != context.invoked_subcommand
 
-    return sorted(context.command.commands.values(), key=rank)
+    return sorted(all_commands(context.command).items(), key=rank)
 
 
 def _typed_option(param: click.Parameter, argument: Argument) -> str:
@@ -75,10 +90,10 @@ def _typed_option(param: click.Parameter, argument: Argument) -> str:
 
 
 def _typed_call(call: Call) -> str:
-    command = _commands(call.function)[0]
-    if FUNCTIONS.get(str(command.name)) != call.function:  # no command does that
+    typed, command = _commands(call.function)[0]
+    if FUNCTIONS.get(typed) != call.function:  # no command does that
         return str(call)
-    return " ".join([f"im2rec {command.name}", *_typed_arguments(command, call)])
+    return " ".join([f"im2rec {typed}", *_typed_arguments(command, call)])
 
 
 def _typed_arguments(command: click.Command, call: Call) -> Iterator[str]:

@@ -22,7 +22,7 @@ LONGEST_LINE = 1 << 20
 TOO_LONG = f"the line has more than {LONGEST_LINE:,} bytes, which is no entry; are its line ends missing?"
 
 _INTEGER = re.compile(r"[0-9]+")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 # Most lines: an index and a label that no check can refuse, and a path without blanks around it.
 _USUAL_LINE = re.compile(r"([0-9]{1,19})\t([+-]?[0-9]{1,15}(?:\.[0-9]{0,15})?)\t([^\t\s](?:[^\t]*[^\t\s])?)")
 _TOKEN = re.compile(r"\s*(\S+)")
@@ -67,7 +67,7 @@ def _split_on_white_space(text: str) -> Tuple[List[str], str]:
         match = _TOKEN.match(text, position)
         if match is None or match.end() == len(text):
             break
-        if found and not _NUMBER.fullmatch(match.group(1)):
+        if found and not NUMBER.fullmatch(match.group(1)):
             break
         found.append(match.group(1))
         position = match.end()
@@ -81,7 +81,7 @@ def _parse_index(token: str, path: str) -> int:
 
 
 def _parse_label(token: str, index: int, path: str) -> float:
-    if not _NUMBER.fullmatch(token):
+    if not NUMBER.fullmatch(token):
         raise ListLineError(f"the label {token[:60]!r} is no number", index, path)
     return check_label(float(token), token, index, path)
 

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from typing import Any, BinaryIO, Iterator, Optional, Tuple, Union
+from typing import BinaryIO, Iterator, Optional, Tuple, Union
 
 from ..errors import ArgumentValueError, ListLineError
-from ..storage.filebuffer import identity, read_lines
+from ..storage.file_state import FileState
+from ..storage.filebuffer import read_lines
 from ..values import Entries, Failure
 from .lines import LONGEST_LINE, TOO_LONG, parse_line
 from .source import ListSource
@@ -34,8 +34,7 @@ class LstFile(ListSource):
         self.can_be_read_twice = os.path.isfile(self.path)
         if self.can_be_read_twice or not os.path.exists(self.path) or os.path.isdir(self.path):
             open(self.path, "rb").close()  # now, and not when the first entry is wanted; a pipe is opened only once
-        self._stamp = self._look()
-        self._digest: Optional[str] = None
+        self._state = FileState(self.path) if self.can_be_read_twice else None
 
     def _read(self) -> Entries:
         with open(self.path, "rb") as stream:
@@ -61,27 +60,10 @@ class LstFile(ListSource):
     @property
     def digest(self) -> str:  # type: ignore[override]
         """Of the whole file."""
-        if self._digest is None:
-            self._digest = self._hash()
-        return self._digest
+        return ListSource.digest if self._state is None else self._state.digest
 
     def is_unchanged(self) -> bool:
-        try:
-            return self._look() == self._stamp or self._hash() == self._digest
-        except OSError:  # it is gone
-            return False
-
-    def _look(self) -> Any:
-        return identity(os.stat(self.path)) if self.can_be_read_twice else None
-
-    def _hash(self) -> str:
-        if not self.can_be_read_twice:
-            return ListSource.digest
-        found = hashlib.blake2b(digest_size=16)
-        with open(self.path, "rb") as stream:
-            for data in iter(lambda: stream.read(1 << 20), b""):
-                found.update(data)
-        return found.hexdigest()
+        return self._state is None or self._state.is_unchanged()
 
 
 def _lines(stream: BinaryIO) -> Iterator[Tuple[int, Optional[bytes]]]:

@@ -53,6 +53,8 @@ class ListSource(ABC):
     fetch : callable or None
         Where the entries have no labels and no image yet: gives an entry with both, an :class:`ImageEntry` or one with the path
         of a file. Workers call it, so it can be pickled.
+    class_label : int or None
+        Which of an entry's labels, from 0, is the number of its class; None where none is, or where each object has one.
     """
 
     path: Optional[str] = None
@@ -61,6 +63,7 @@ class ListSource(ABC):
     digest = "no file"
     classes: Optional[Dict[str, int]] = None
     fetch: Optional[Callable[[ListEntry], ListEntry]] = None
+    class_label: Optional[int] = None
 
     def __init__(self, root: Union[None, str, os.PathLike], default_root: str) -> None:
         self.root = default_root if root is None else arguments.folder("root", root)
@@ -71,6 +74,10 @@ class ListSource(ABC):
 
     def count(self) -> Optional[int]:
         """How many entries there are; None where only reading them would show it."""
+        return None
+
+    def groups(self) -> Optional[Dict[int, str]]:
+        """The group of each entry by its line, where the source knows groups: images that no split may separate."""
         return None
 
     def is_unchanged(self) -> bool:
