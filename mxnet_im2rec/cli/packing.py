@@ -30,7 +30,7 @@ from .options import (
 )
 from .output import collect, name_of, plain, say, show, show_collected
 from .progress import at_work
-from .transforms_options import TransformOptions, transform_options
+from .transforms_options import TransformOptions, decoder_option, transform_options
 
 
 @click.command(short_help="Pack the images of a list into a .rec and an .idx.")
@@ -91,6 +91,7 @@ from .transforms_options import TransformOptions, transform_options
 @click.option(
     "--strict", is_flag=True, help="An image that is damaged inside, though it decodes, fails; without this it is a warning."
 )
+@decoder_option
 @overwrite_option("OUTPUT")
 @click.option(
     "--start-method", "mp_context", type=click.Choice(["fork", "spawn", "forkserver"]), help="How worker processes start."

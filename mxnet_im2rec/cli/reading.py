@@ -26,7 +26,7 @@ from .options import (
 )
 from .output import name_of, show, wants_json
 from .progress import at_work
-from .transforms_options import TransformOptions, transform_options
+from .transforms_options import TransformOptions, decoder_option, transform_options
 
 _rec = click.argument("rec_path", metavar="REC", type=INPUT)
 _idx = click.option("--idx", "idx_path", type=INPUT, help="The .idx; by default the one beside the .rec.")
@@ -48,6 +48,7 @@ _idx = click.option("--idx", "idx_path", type=INPUT, help="The .idx; by default 
 @seed_option("For random transforms; as it was packed with.")
 @color_option("; as it was packed with")
 @no_pack_labels_option("The first label alone is stored; as it was packed with.")
+@decoder_option
 @click.option("--fast-decode", is_flag=True, help="Large JPEGs were decoded smaller; as it was packed with.")
 @click.option(
     "--min-psnr", type=float, default=20.0, show_default=True, metavar="DB", help="How near to its source an image must be."
@@ -120,6 +121,9 @@ def info(rec_path: str, idx_path: Optional[str], path: Optional[str], overwrite:
 @click.option("--label", type=float, help="Only images with this first label.")
 @click.option("--cell", type=click.IntRange(min=32), default=160, show_default=True, help="Pixels of an image's longer edge.")
 @max_pixels_option("Images with more pixels are not decoded; they fail.")
+@click.option(
+    "--classes", type=INPUT, metavar="FILE", help="The names of the classes; by default REC's own table, if it is there."
+)
 @_idx
 @overwrite_option("OUTPUT.png")
 @json_option

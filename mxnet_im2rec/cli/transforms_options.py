@@ -60,6 +60,20 @@ def transform_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def decoder_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The option that names a decoder of the user's own; the command receives the function as `decode`."""
+
+    def load(ctx: click.Context, param: click.Parameter, value: Optional[str]) -> Optional[Callable[..., Any]]:
+        if value is None:
+            return None
+        if not all(value.rpartition(":")):
+            raise click.BadParameter(f"{value!r} is not of the form FILE.py:NAME or MODULE:NAME.")
+        return load_named(value, "--decoder", "function")
+
+    text = "Your own decoder: a function that takes the path of an image and gives an array, (H, W) or (H, W, C) uint8, in RGB."
+    return click.option("--decoder", "decode", metavar="FILE.py:NAME", callback=load, help=text)(function)
+
+
 class TransformOptions:
     """What the options say about the transforms; checked at once, made when it is needed."""
 
@@ -82,7 +96,7 @@ class TransformOptions:
         if not self:
             return None
         if self._named is not None:
-            return load_transforms(self._named)
+            return load_named(self._named, "--transforms", "Compose nor another callable")
         from ..transforms import CenterCrop, Compose, Resize
 
         steps: List[Callable[..., Any]] = []
@@ -95,7 +109,7 @@ class TransformOptions:
         return Compose(steps)
 
 
-def load_transforms(named: str) -> Callable[..., Any]:
+def load_named(named: str, option: str, what: str) -> Callable[..., Any]:
     """The object that ``FILE.py:NAME`` or ``MODULE:NAME`` stands for, or what it makes if it takes no argument.
 
     Raises
@@ -106,7 +120,7 @@ def load_transforms(named: str) -> Callable[..., Any]:
     place, _, name = named.rpartition(":")
     is_file = place.endswith(".py") or os.sep in place
     if is_file and not os.path.isfile(place):
-        raise WrongCall(f"there is no file {place!r}; --transforms takes FILE.py:NAME or MODULE:NAME")
+        raise WrongCall(f"there is no file {place!r}; {option} takes FILE.py:NAME or MODULE:NAME")
     try:
         module = _run_file(place) if is_file else _import_module(place)
         found = getattr(module, name, None)
@@ -115,12 +129,12 @@ def load_transforms(named: str) -> Callable[..., Any]:
     except (Exception, SystemExit) as error:
         needs_mxnet = isinstance(error, ModuleNotFoundError) and error.name == "mxnet"
         advice = f". Install MXNet: {HOW_TO_INSTALL}" if needs_mxnet else ""
-        raise WrongCall(f"--transforms {named}: {_explain(error, place)}{advice}") from error
+        raise WrongCall(f"{option} {named}: {_explain(error, place)}{advice}") from error
     if found is None:
         known = ", ".join(each for each in vars(module) if not each.startswith("_"))
-        raise WrongCall(f"--transforms {named}: there is no {name!r} in it, or it is None; there are: {known or 'no names'}")
+        raise WrongCall(f"{option} {named}: there is no {name!r} in it, or it is None; there are: {known or 'no names'}")
     if not callable(found):
-        raise WrongCall(f"--transforms {named}: it is {type(found).__name__}, which is no Compose nor another callable")
+        raise WrongCall(f"{option} {named}: it is {type(found).__name__}, which is no {what}")
     return found
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import ArgumentTypeError, ArgumentValueError, ImageError, ListLineError
 from ..images.arrays import check_pixels
+from ..text import message_of
 from ..values import Entries, Failure, ImageEntry
 from .given import checked_labels
 from .source import ListSource
@@ -61,7 +62,7 @@ class ArraySource(ListSource):
     def __init__(self, images: Any, labels: Any) -> None:
         super().__init__(None, os.getcwd())
         if isinstance(images, (list, tuple)):
-            rule = f"is a {type(images).__name__}; give one array, or pairs of (label, image) in the place of from_arrays()"
+            rule = f"is a {type(images).__name__}; give one array, or, as the list itself, pairs of (label, image)"
             raise ArgumentTypeError("images", rule)
         if not hasattr(images, "shape") or not hasattr(images, "dtype") or not hasattr(images, "__getitem__"):
             raise ArgumentTypeError("images", "must be an array of images, (N, H, W) or (N, H, W, C)", images)
@@ -90,7 +91,7 @@ class ArraySource(ListSource):
             try:
                 yield ImageEntry(position, checked_labels(labels, position, name), name, position + 1, image)
             except ListLineError as error:
-                yield Failure(position + 1, error.index, error.path, "list", str(error))
+                yield Failure(position + 1, error.index, error.path, "list", message_of(error))
 
     def _slices(self) -> Iterator[np.ndarray]:
         for start in range(0, len(self._labels), _SLICE):

@@ -11,6 +11,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 from ..errors import ArgumentTypeError, LabelPrecisionWarning, ListLineError
 from ..labels import is_inexact
+from ..text import Argument, Text, message_of
 from ..values import Entries, Failure, ListEntry
 from .given import checked_entry
 from .source import ListSource
@@ -95,7 +96,7 @@ class DatasetSource(ListSource):
             try:
                 yield self._read_item(item, position)
             except ListLineError as error:
-                yield Failure(position + 1, error.index, error.path, "list", str(error))
+                yield Failure(position + 1, error.index, error.path, "list", message_of(error))
 
 
 class ItemReader:
@@ -129,7 +130,8 @@ class ItemReader:
             missing = [key for key in (self._image, self._label) if key not in item]
             if missing:
                 keys = ", ".join(map(repr, item))
-                raise ListLineError(f"the item has no {missing[0]!r}; it has {keys}: name the keys with image= and label=")
+                what = f"the item has no {missing[0]!r}; it has {keys}: name its keys by the arguments "
+                raise ListLineError(Text(what, Argument("image"), " and ", Argument("label")), position, name)
             image, labels = item[self._image], item[self._label]
         elif isinstance(item, (tuple, list)) and len(item) >= 2:
             image, labels = item[0], item[1] if len(item) == 2 else item[1:]

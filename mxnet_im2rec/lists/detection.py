@@ -20,13 +20,14 @@ from ..errors import AnnotationError, ArgumentValueError
 from ..images.sizes import image_size
 from ..labels import as_float32
 from ..storage.opening import open_without_waiting
-from ..text import count
+from ..text import Argument, Text, count
 from ..values import Entries, Failure, ListEntry
 from .source import ListSource
 
 PathLike = Union[str, os.PathLike]
 
 HEADERS, EMPTY = ("full", "minimal"), ("skip", "dummy", "error")
+_SKIP, _DUMMY = Argument("empty", "skip"), Argument("empty", "dummy")
 _ROUNDING = 1e-6  # of a side; a box that reaches less far beyond its image is not called clipped
 _NO_OBJECT = -1.0  # each number of the one object of an image without objects
 _HEAD_SIZES = (16 << 10, 256 << 10)  # of what is read of an image; all of it, if these do not show its size
@@ -144,7 +145,7 @@ class DetectionSource(ListSource):
             try:
                 labels = self._labels(image, report)
             except _NotUsable as why:
-                yield Failure(position + 1, position, image.path, "list", str(why))
+                yield Failure(position + 1, position, image.path, "list", why.args[0])
                 continue
             if labels is not None:
                 report.num_images += 1
@@ -160,7 +161,7 @@ class DetectionSource(ListSource):
             if self._empty == "skip":
                 return None
             if self._empty == "error":
-                raise _NotUsable("the image has no object; leave it out with empty='skip', or keep it with empty='dummy'")
+                raise _NotUsable(Text("the image has no object; ", _SKIP, " leaves it out, ", _DUMMY, " keeps it"))
             objects = [[_NO_OBJECT] * object_width]
         else:
             report.num_objects += len(objects)
@@ -168,7 +169,7 @@ class DetectionSource(ListSource):
         header = [2.0, float(object_width)]
         if self._header == "full":
             if size is None:
-                raise _NotUsable("the header of the image gives no size; header='minimal' needs none")
+                raise _NotUsable(Text("the header of the image gives no size; ", Argument("header", "minimal"), " needs none"))
             header = [4.0, float(object_width), float(size[0]), float(size[1])]
         return (*header, *(number for found in objects for number in found))
 

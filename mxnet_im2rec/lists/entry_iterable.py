@@ -8,6 +8,7 @@ import os
 from typing import Any, Iterable, Optional, Sequence, Union
 
 from ..errors import ArgumentTypeError, ListLineError
+from ..text import message_of
 from ..values import Entries, Failure, ImageEntry, ListEntry
 from .given import checked_entry
 from .source import ListSource
@@ -30,7 +31,7 @@ class EntryIterable(ListSource):
                 yield _check_entry(entry, position)
             except ListLineError as error:
                 line = getattr(entry, "line", None)
-                yield Failure(position if line is None else line, error.index, error.path, "list", str(error))
+                yield Failure(position if line is None else line, error.index, error.path, "list", message_of(error))
 
     def count(self) -> Optional[int]:
         return len(self._entries) if isinstance(self._entries, Sequence) else None

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import ImageError, ListLineError
 from ..images.arrays import as_image
 from ..limits import MAX_INDEX
+from ..text import Call, Text, message_of
 from ..values import ImageEntry, ListEntry
 from .lines import check_label
 
@@ -28,7 +29,7 @@ def checked_entry(index: Any, labels: Any, image: Any, line: int, name: str) -> 
     try:
         found: Union[str, bytes, np.ndarray] = as_image(image)
     except ImageError as error:
-        raise ListLineError(str(error), index, path) from None
+        raise ListLineError(message_of(error), index, path) from None
     if not len(found):
         raise ListLineError("the image is empty", index, path)
     if isinstance(found, str):
@@ -54,8 +55,9 @@ def checked_labels(labels: Any, index: int, path: str) -> Tuple[float, ...]:
     except (TypeError, ValueError, OverflowError):
         pass  # values is None then
     if values is None:
-        help = "; from_table() makes numbers of the names of classes" if isinstance(labels, str) else ""
-        raise ListLineError(f"the labels must be a number, or a sequence of numbers; found {labels!r:.200}{help}", index, path)
+        what = f"the labels must be a number, or a sequence of numbers; found {labels!r:.200}"
+        help = Text("; ", Call("from_table"), " makes numbers of the names of classes") if isinstance(labels, str) else ""
+        raise ListLineError(Text(what, help), index, path)
     if not values:
         raise ListLineError("there is no label", index, path)
     return tuple([check_label(value, repr(value), index, path) for value in values])

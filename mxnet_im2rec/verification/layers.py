@@ -33,6 +33,7 @@ class Task(NamedTuple):
     idx_path: str
     entries: Optional[Entries] = None  # of the list; None: there is no list
     check: Optional[SourceCheck] = None  # None: the sources are not looked at
+    has_root: bool = False  # whether it is known where the sources are
     pixels: str = "all"
     min_psnr: float = 20.0
     num_workers: int = 0
@@ -70,7 +71,7 @@ def prove(task: Task, reader: Optional[MXNetReader], progress: Progress, started
             if task.check is None or reader is None:
                 for _ in matches:
                     pass
-                why = Text("no ", Argument("root"), " was given") if task.pixels != "none" else Text(Argument("pixels", "none"))
+                why = Text(Argument("pixels", "none")) if task.has_root else Text("no ", Argument("root"), " was given")
                 problems.note(Text("not compared with the sources: ", why))
             else:
                 step = max(1, -(-count // _SAMPLE)) if task.pixels == "sample" else 1

@@ -164,7 +164,7 @@ def verify(
         )
 
     entries = None if source is None else source.entries(pack_labels)
-    task = Task(path, index, entries, check, pixels, min_psnr, num_workers, num_records, max_pixels)
+    task = Task(path, index, entries, check, root is not None, pixels, min_psnr, num_workers, num_records, max_pixels)
     with ExitStack() as stack:
         reader = None if pixels == "none" else stack.enter_context(MXNetReader(timeout))
         return prove(task, reader, progress, started)

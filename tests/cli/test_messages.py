@@ -23,7 +23,7 @@ from PIL import Image
 import mxnet_im2rec
 from mxnet_im2rec.cli import wording
 from mxnet_im2rec.cli.main import cli
-from mxnet_im2rec.cli.transforms_options import load_transforms
+from mxnet_im2rec.cli.transforms_options import load_named
 from mxnet_im2rec.text import Text
 
 PACKAGE = Path(mxnet_im2rec.__file__).parent
@@ -36,6 +36,8 @@ NOUNS = {"classes, in "}  # strings that begin with a word that is an argument's
 # Rooms that the command line does not come to with arguments of a user's.
 ONLY_OF_PYTHON = [
     "dataset/indexed_writer.py",
+    "lists/arrays.py",
+    "lists/dataset.py",
     "recordio/batches.py",
     "recordio/mxnet_",
     "images/mxnet_like.py",
@@ -394,7 +396,9 @@ def said_by_python(code, caplog):
     """What the call says, in its error, its report, and its log."""
     with caplog.at_level(logging.INFO, "mxnet_im2rec"):
         try:
-            message = str(eval(code, {**vars(mxnet_im2rec), "load_transforms": load_transforms}))
+            message = str(
+                eval(code, {**vars(mxnet_im2rec), "load_transforms": lambda named: load_named(named, "--transforms", "Compose")})
+            )
         except Exception as error:
             message = str(error)
     return "\n".join([message, *caplog.messages])

@@ -72,7 +72,7 @@ def test_images_without_objects(make, tmp_path):
     assert dummy.count() == 4
     failures = [entry for entry in make(tmp_path / "error", empty="error").entries() if isinstance(entry, Failure)]
     assert [(failure.index, failure.path.split("/")[-1]) for failure in failures] == [(2, "002.png")]
-    assert "empty='skip'" in failures[0].reason
+    assert "empty='skip' leaves it out" in failures[0].reason
 
 
 def test_the_sixth_number(tmp_path):
