@@ -195,6 +195,10 @@ class PackReport:
         notices. With ``pass_through`` nothing is decoded, and there are none; ``strict=True`` makes failures of them. There are
         none either where ``resume=True`` finds the dataset complete: it looks at no image for this, and the dataset does not
         say which ones the first run named; ``check_list(decode=True)`` finds them again.
+    classes_path : str or None
+        The absolute path of the table of the classes, where the list has their names.
+    sources_path : str or None
+        The absolute path of the table of the files that the records were made of, where it was asked for.
     """
 
     rec_path: str
@@ -206,6 +210,8 @@ class PackReport:
     num_resumed: int = 0
     failures_path: Optional[str] = None
     damaged: Tuple[DamagedImage, ...] = ()
+    classes_path: Optional[str] = None
+    sources_path: Optional[str] = None
 
     def __str__(self) -> str:
         rate = (self.num_records - self.num_resumed) / self.seconds if self.seconds > 0 else float("inf")

@@ -38,6 +38,7 @@ WHOLE = {
     "test_resume",
     "test_resume_mending",
     "test_resume_refusals",
+    "test_tables",
     "test_tutorials",
     "test_verify",
     "test_mxnet_reader",

@@ -71,6 +71,11 @@ def max_pixels_option(help: str) -> Callable[..., Any]:
     return click.option("--max-pixels", type=kind, default=default, show_default=True, metavar="N|none", help=help)
 
 
+def classes_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    text = "The names of the classes, as `list` writes them; by default REC's own .classes.txt."
+    return click.option("--classes", type=INPUT, metavar="FILE", help=text)(function)
+
+
 def overwrite_option(what: str) -> Callable[..., Any]:
     """For every command that makes something new."""
     return click.option("--overwrite", is_flag=True, help=f"Replace {what} if it is there already.")

@@ -92,6 +92,7 @@ from .transforms_options import TransformOptions, decoder_option, transform_opti
     "--strict", is_flag=True, help="An image that is damaged inside, though it decodes, fails; without this it is a warning."
 )
 @decoder_option
+@click.option("--sidecar", is_flag=True, help="Write OUTPUT.sources.tsv too: index, path and labels of each record.")
 @overwrite_option("OUTPUT")
 @click.option(
     "--start-method", "mp_context", type=click.Choice(["fork", "spawn", "forkserver"]), help="How worker processes start."
@@ -118,6 +119,8 @@ def pack(
 
     An image that is damaged inside, and decodes all the same, is stored with a warning that names it; --strict makes it fail.
     With --pass-through nothing is decoded, so that only --strict finds it.
+
+    Where the classes have names, OUTPUT.classes.txt has them too: those of PREFIX_classes.txt, as `list` writes it beside LIST.
 
     After Ctrl-C, or when the machine has failed, the same command with --resume, in the place of --overwrite, goes on where it
     was. Where the dataset is complete already, --resume compares it with LIST and makes a few records again: if they are equal

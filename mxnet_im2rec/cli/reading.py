@@ -14,6 +14,7 @@ from .options import (
     FOLDER,
     INPUT,
     OUTPUT,
+    classes_option,
     color_option,
     json_option,
     max_pixels_option,
@@ -87,11 +88,12 @@ def verify(rec_path: str, list_file: Optional[str], transforms: TransformOptions
 @click.command(short_help="Count what a dataset holds: formats, labels, sizes.")
 @_rec
 @_idx
+@classes_option
 @click.option("--plot", "path", type=OUTPUT, metavar="FILE", help="Draw it too, as .png, .svg or .pdf (needs matplotlib).")
 @overwrite_option("the picture of --plot")
 @json_option
 @verbosity_options
-def info(rec_path: str, idx_path: Optional[str], path: Optional[str], overwrite: bool) -> None:
+def info(rec_path: str, idx_path: Optional[str], path: Optional[str], overwrite: bool, classes: Optional[str]) -> None:
     """Count what REC holds: records, formats, labels, sizes.
 
     \b
@@ -106,7 +108,7 @@ def info(rec_path: str, idx_path: Optional[str], path: Optional[str], overwrite:
     pictures = [] if path is None else [path]
     refuse_existing(pictures, overwrite)
     with at_work(rec_path), saying_what_becomes_of(*pictures):
-        summary = summarize(rec_path, idx_path)
+        summary = summarize(rec_path, idx_path, classes=classes)
         if path is not None:
             summary.plot(path)
     show(summary)
@@ -121,9 +123,7 @@ def info(rec_path: str, idx_path: Optional[str], path: Optional[str], overwrite:
 @click.option("--label", type=float, help="Only images with this first label.")
 @click.option("--cell", type=click.IntRange(min=32), default=160, show_default=True, help="Pixels of an image's longer edge.")
 @max_pixels_option("Images with more pixels are not decoded; they fail.")
-@click.option(
-    "--classes", type=INPUT, metavar="FILE", help="The names of the classes; by default REC's own table, if it is there."
-)
+@classes_option
 @_idx
 @overwrite_option("OUTPUT.png")
 @json_option
@@ -148,7 +148,9 @@ def view(rec_path: str, path: str, **options: Any) -> None:
 @click.command(short_help="Write the images as files, with a list of them.")
 @_rec
 @click.argument("folder", metavar="FOLDER", type=OUTPUT)
-@click.option("--by-label", is_flag=True, help="A subfolder for each first label.")
+@click.option("--by-label", is_flag=True, help="A subfolder for each first label, or its class where that has a name.")
+@classes_option
+@click.option("--sources", type=INPUT, metavar="FILE", help="The old names of the files; by default REC's own .sources.tsv.")
 @_idx
 @overwrite_option("the files of an earlier extraction in FOLDER")
 @json_option
@@ -158,6 +160,9 @@ def extract(rec_path: str, folder: str, **options: Any) -> None:
 
     FOLDER must be new or empty; with --overwrite it may hold an earlier extraction, and nothing else.
     Packing that list with --pass-through gives the same dataset again.
+
+    Where REC has its .sources.tsv, as `pack --sidecar` writes it, the files have the names that they had in the list; except for
+    those that would lie outside FOLDER, or that two images have. With --by-label the class is the folder, and the index the name.
 
     \b
     Examples:

@@ -27,7 +27,7 @@ def format_failures(failures: Sequence[Failure]) -> str:
     characters like ``\\x1b``, and bytes of a path that are not UTF-8 like ``\\udcff``. A field is empty where nothing is known.
     """
     rows = ((getattr(failure, name) for name in _COLUMNS) for failure in failures)
-    lines = ["\t".join("" if field is None else _escape(str(field)) for field in row) for row in rows]
+    lines = ["\t".join("" if field is None else escape(str(field)) for field in row) for row in rows]
     return "".join(line + "\n" for line in ["\t".join(_COLUMNS), *lines])
 
 
@@ -53,12 +53,13 @@ def read_failures(path: Union[str, os.PathLike]) -> List[Failure]:
                     f"{os.fspath(path)!r}, line {number}: expected line, index, path, stage, reason; found {text[:80]!r}"
                 )
             line, index = (int(field) if field else None for field in fields[:2])
-            image_path, stage, reason = map(_unescape, fields[2:])
+            image_path, stage, reason = map(unescape, fields[2:])
             failures.append(Failure(line, index, image_path or None, stage, reason))
     return failures
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
+    """A field of a table, without a tab, a line's end and bytes that are not UTF-8."""
     return _CONTROL.sub(lambda match: _ESCAPES.get(match.group()) or _escape_code(ord(match.group())), text)
 
 
@@ -66,7 +67,8 @@ def _escape_code(code: int) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
-def _unescape(text: str) -> str:
+def unescape(text: str) -> str:
+    """What :func:`escape` was given."""
     names = {escape: character for character, escape in _ESCAPES.items()}
     return _ESCAPED.sub(lambda match: names.get(match.group()) or chr(int(match.group()[2:], 16)), text)
 

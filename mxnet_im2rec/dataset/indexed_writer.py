@@ -116,7 +116,7 @@ class IndexedRecordWriter:
         return self._num_records
 
     def _refuse_existing(self) -> None:
-        arguments.refuse_existing([self._paths.rec, self._paths.idx, self._paths.failures], self._overwrite)
+        arguments.refuse_existing(self._paths.files, self._overwrite)
 
     def __enter__(self) -> IndexedRecordWriter:
         if self._pid:

@@ -70,8 +70,8 @@ class Publishing:
     token : str
         Part of the names under which the files that were in place wait, so that no file of a user's has such a name.
     inodes : tuple of (int or None)
-        By which the new files are known, in place or not: of the table of failures, the .rec and the .idx. None where there is no
-        new one.
+        By which the new files are known, in place or not: of the tables of failures, of classes and of sources, the .rec and the
+        .idx. None where there is no new one.
     """
 
     token: str
@@ -322,7 +322,7 @@ def _publishing(token: Any, inodes: Any) -> Optional[Publishing]:
         return None
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
         raise ValueError("the names of the files that were in place are not valid")
-    if not isinstance(inodes, list) or len(inodes) != 3 or not all(each is None or type(each) is int for each in inodes):
+    if not isinstance(inodes, list) or len(inodes) != 5 or not all(each is None or type(each) is int for each in inodes):
         raise ValueError("the files to put in place are not valid")
     return Publishing(token, tuple(inodes))
 

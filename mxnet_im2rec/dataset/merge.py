@@ -4,21 +4,26 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from contextlib import ExitStack
-from typing import List, Optional, Sequence, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from .. import arguments
 from ..errors import ArgumentTypeError, OutputError, RecordFormatError
+from ..lists.classes import is_class_table, read_classes, table_lines
 from ..recordio.paths import DatasetPaths
 from ..recordio.reader import RecordFile
 from ..text import Call, Text
 from ..values import PackReport
 from .failures import format_failures, read_failures
+from .side_files import copy_lines, is_of_dataset
 from .writer import RecordWriter
+
+_log = logging.getLogger("mxnet_im2rec")
 
 _Path = Union[str, os.PathLike]
 
@@ -29,6 +34,9 @@ def concatenate(rec_paths: Sequence[_Path], output_path: _Path, *, overwrite: bo
     Every input is read through first, with its .idx if it has one: what is damaged is not copied. What was read is what is
     copied: if an input changes meanwhile, or another run replaces it, the error names it. The output appears only when it
     is whole.
+
+    The table of the classes is carried on if all inputs have the same one. Else a warning is logged, and the output has none. The
+    tables of sources are joined if every input has one.
 
     Parameters
     ----------
@@ -68,11 +76,13 @@ def concatenate(rec_paths: Sequence[_Path], output_path: _Path, *, overwrite: bo
     if isinstance(rec_paths, (str, bytes, os.PathLike)) or not len(rec_paths):
         raise ArgumentTypeError("rec_paths", "must be a list of paths, at least one", rec_paths)
     paths = DatasetPaths.of_output(output_path)
-    arguments.refuse_existing([paths.rec, paths.idx, paths.failures], overwrite)
+    arguments.refuse_existing(paths.files, overwrite)
     with ExitStack() as stack:
         files = [stack.enter_context(RecordFile(path)) for path in rec_paths]
         _refuse_repeated(files)
         offsets = [_check(each) for each in files]
+        inputs = [DatasetPaths.of_rec(each.rec_path) for each in files]
+        classes, sources = _common_classes(inputs), _all_sources(inputs)
         writer = stack.enter_context(RecordWriter(paths, gives_up=overwrite))
         for each, starts in zip(files, offsets):
             try:
@@ -83,11 +93,35 @@ def concatenate(rec_paths: Sequence[_Path], output_path: _Path, *, overwrite: bo
         writer.finish()
         _refuse_changed(files)
         is_an_input = os.path.realpath(paths.rec) in [os.path.realpath(each.rec_path) for each in files]
-        writer.publish(_what_is_still_missing(paths, files) if is_an_input else "")
-    return PackReport(paths.rec, paths.idx, writer.num_records, writer.num_bytes, (), time.monotonic() - started)
+        missing = _what_is_still_missing(paths, files) if is_an_input else []
+        writer.publish(missing, classes=table_lines(classes), sources=copy_lines(sources))
+    tables = paths.classes if classes else None, paths.sources if sources else None
+    seconds = time.monotonic() - started
+    return PackReport(paths.rec, paths.idx, writer.num_records, writer.num_bytes, (), seconds, 0, None, (), *tables)
 
 
-def _what_is_still_missing(paths: DatasetPaths, files: Sequence[RecordFile]) -> Optional[str]:
+def _common_classes(inputs: Sequence[DatasetPaths]) -> Dict[str, int]:
+    """The classes that all inputs have; none if there is an input that has others, or no table."""
+    tables = [read_classes(each.classes) if is_class_table(each.classes) else {} for each in inputs]
+    if all(table == tables[0] for table in tables):
+        return tables[0]
+    others = next(each for each, table in zip(inputs, tables) if table != tables[0])
+    what = "the classes of %r and %r are not the same ones: the output has no table of classes"
+    _log.warning(what, inputs[0].rec, others.rec)
+    return {}
+
+
+def _all_sources(inputs: Sequence[DatasetPaths]) -> List[str]:
+    """The tables of sources; none if there is an input that has none."""
+    found = [each.sources for each in inputs if is_of_dataset(each, each.sources)]
+    if len(found) == len(inputs):
+        return found
+    if found:
+        _log.warning("%r and others have a table of sources, not all inputs do: the output has none", found[0])
+    return []
+
+
+def _what_is_still_missing(paths: DatasetPaths, files: Sequence[RecordFile]) -> Optional[List[str]]:
     """The table of failures of an input that the output replaces, less the entries that have a record now.
 
     None leaves the table as it is, where it cannot be read.
@@ -95,12 +129,12 @@ def _what_is_still_missing(paths: DatasetPaths, files: Sequence[RecordFile]) -> 
     try:
         failures = read_failures(paths.failures)
     except FileNotFoundError:
-        return ""
+        return []
     except (ValueError, OSError):
         return None
     there = {key for each in files for key in each.keys.tolist()} if failures else set()
     missing = [failure for failure in failures if failure.index is None or failure.index not in there]
-    return format_failures(missing) if missing else ""
+    return [format_failures(missing)] if missing else []
 
 
 def _refuse_changed(files: Sequence[RecordFile]) -> None:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Puts the files of a dataset in place, all of them or none, and what was there before back after a crash in the midst of it.
 
-Does not know what is in the files; the journal notes what is under way.
+The journal notes what is under way. Knows of a file only whether a dataset can have left it.
 """
 
 from __future__ import annotations
@@ -10,16 +10,21 @@ from __future__ import annotations
 import os
 import uuid
 from contextlib import suppress
-from typing import List, Optional, Tuple
+from itertools import chain
+from typing import Dict, Iterable, List, Optional, Tuple
 
 from ..errors import OutputError
 from ..recordio.paths import DatasetPaths
 from ..text import Argument, Text
 from .journal import Journal, Publishing
+from .side_files import is_of_dataset
+
+Texts = Dict[str, Optional[Iterable[str]]]
+"""The text of each table beside a dataset, in parts, by its path: no part for no table, None to leave what is there."""
 
 
 class Publication:
-    """Of a .rec, its .idx and the table of failures.
+    """Of a .rec, its .idx and the tables beside them.
 
     Parameters
     ----------
@@ -31,39 +36,36 @@ class Publication:
 
     def __init__(self, paths: DatasetPaths, journal: Journal) -> None:
         self._paths = paths
-        self.partial_table = paths.failures + ".partial"
+        self.partial_tables = [_partial(path) for path in paths.tables]
         self._token = uuid.uuid4().hex[:12]
         self._journal = journal
 
     def _moves(self, partial_rec: str, partial_idx: str) -> List[Tuple[str, str]]:
         """What is put in place from where, in this order, and moved away in the reverse one.
 
-        So wherever there is a .rec its table is there as well. The .idx goes first and comes last: a .rec without one is refused
-        by every reader, while one with a wrong .idx makes MXNet crash.
+        So wherever there is a .rec its tables are there as well. The .idx goes first and comes last: every reader refuses a .rec
+        without one, while one with a wrong .idx makes MXNet crash.
         """
         paths = self._paths
-        return [(self.partial_table, paths.failures), (partial_rec, paths.rec), (partial_idx, paths.idx)]
+        return [*zip(self.partial_tables, paths.tables), (partial_rec, paths.rec), (partial_idx, paths.idx)]
 
     def check_names(self) -> None:
         """OutputError if a folder has one of the names, OSError if one that will be needed is too long."""
-        for path in (self._paths.rec, self._paths.idx, self._paths.failures):
+        for path in self._paths.files:
             if os.path.isdir(path) and not os.path.islink(path):
                 raise OutputError(Text(f"{path!r} is a folder; move it away, or give another ", Argument("output_path")))
             _inode(_backup(path, self._token))
 
-    def publish(self, partial_rec: str, partial_idx: str, table: Optional[str]) -> None:
-        """Put all files in place, or leave all old ones there.
-
-        The table is text; empty where there is none, None to leave the table that is there.
-        """
+    def publish(self, partial_rec: str, partial_idx: str, texts: Texts) -> None:
+        """Put all files in place, or leave all old ones there. A file that no dataset has left stays."""
         token = self._token
         moves = self._moves(partial_rec, partial_idx)
         try:
             self.check_names()
-            self._write_table(table)
+            stay = self._write_tables(texts)
             self._journal.mark_publishing(Publishing(token, tuple(_inode(partial) for partial, _ in moves)))
             for _, path in reversed(moves):
-                if os.path.lexists(path) and not (path == self._paths.failures and table is None):
+                if os.path.lexists(path) and path not in stay:
                     os.rename(path, _backup(path, token))
             for partial, path in moves:
                 if os.path.lexists(partial):
@@ -78,13 +80,22 @@ class Publication:
         with suppress(OSError):  # there is none, or it cannot be removed: the dataset is in place all the same
             os.unlink(self._paths.failed_run_failures)
 
-    def _write_table(self, table: Optional[str]) -> None:
+    def _write_tables(self, texts: Texts) -> List[str]:
+        """Write the tables beside their places; gives the paths whose files stay as they are."""
         self.remove_partial()
-        if table:
-            with open(self.partial_table, "x", encoding="utf-8", newline="\n") as stream:
-                stream.write(table)
-                stream.flush()
-                os.fsync(stream.fileno())
+        stay = []
+        for path, parts in texts.items():
+            rest = iter(() if parts is None else parts)
+            first = next(rest, None)
+            if parts is None or (first is None and not is_of_dataset(self._paths, path)):
+                stay.append(path)
+            elif first is not None:
+                refuse_file_of_others(self._paths, path)
+                with open(_partial(path), "x", encoding="utf-8", newline="\n") as stream:
+                    stream.writelines(chain([first], rest))
+                    stream.flush()
+                    os.fsync(stream.fileno())
+        return stay
 
     def undo(self, partial_rec: str, partial_idx: str, always: bool) -> bool:
         """Make it as it was before the first file was put in place; also after a crash in the midst of it.
@@ -111,14 +122,26 @@ class Publication:
         return stays
 
     def _remove_backups(self, token: str) -> None:
-        for path in (self._paths.idx, self._paths.rec, self._paths.failures):
+        for path in self._paths.files:
             with suppress(OSError):  # there was none
                 os.unlink(_backup(path, token))
 
     def remove_partial(self) -> None:
-        """Remove the table that has not been put in place."""
-        with suppress(OSError):  # there is none, or it cannot be removed: then what made us stop is what to tell
-            os.unlink(self.partial_table)
+        """Remove the tables that have not been put in place."""
+        for partial in self.partial_tables:
+            with suppress(OSError):  # there is none, or it cannot be removed: then what made us stop is what to tell
+                os.unlink(partial)
+
+
+def refuse_file_of_others(paths: DatasetPaths, path: str) -> None:
+    """OutputError if a file has the name of a table beside the dataset, and no dataset can have left it."""
+    if os.path.lexists(path) and not is_of_dataset(paths, path):
+        what = f"{path!r} is there already, and no dataset has left it; move it away, or give another "
+        raise OutputError(Text(what, Argument("output_path")))
+
+
+def _partial(path: str) -> str:
+    return path + ".partial"
 
 
 def _backup(path: str, token: str) -> str:

@@ -366,15 +366,19 @@ class RecordWriter:
         except OSError as error:
             raise self._error("write", error) from error
 
-    def publish(self, table: Optional[str] = "") -> None:
+    def publish(
+        self, failures: Optional[Iterable[str]] = (), *, classes: Iterable[str] = (), sources: Iterable[str] = ()
+    ) -> None:
         """Put the files of the dataset, which is finished, in place: all of them, or none.
 
         Parameters
         ----------
-        table : str or None
-            The table of failures, as text; empty for none, None to leave the table that is there.
+        failures, classes, sources : iterable of str or None
+            The tables of failures, of classes, and of sources, as text in parts. Without any part there is none, and one that an
+            earlier dataset has left is removed. None leaves the table of failures that is there.
         """
-        self._publication.publish(*self.partial_paths, table)
+        texts = dict(zip(self.paths.tables, (failures, classes, sources)))
+        self._publication.publish(*self.partial_paths, texts)
         self._is_published = True
 
     def forget(self) -> None:
@@ -413,7 +417,7 @@ class RecordWriter:
         return is_kept
 
     def _remove_partial(self, except_for: Optional[int] = None) -> None:
-        """Remove partial files, of every generation or of every other one; the table has no generations."""
+        """Remove partial files, of every generation or of every other one; the tables have no generations."""
         left = () if except_for is None else self.paths.partial(except_for)
         for each in self._partial_files():
             if each not in left:
@@ -421,8 +425,8 @@ class RecordWriter:
                     os.unlink(each)
 
     def _partial_files(self) -> List[str]:
-        """Those that are there, of every generation, and the table's."""
-        found = [self._publication.partial_table]
+        """Those that are there, of every generation, and the tables'."""
+        found = list(self._publication.partial_tables)
         for first, path in zip(self.paths.partial(), (self.paths.rec, self.paths.idx)):
             numbered = glob.glob(glob.escape(path) + ".*.partial")
             found += [first, *(each for each in numbered if each[len(path) + 1 : -8].isdigit())]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numbers
 import os
 import re
-from typing import Any, Dict, Mapping, Union
+from typing import Any, Dict, Iterator, Mapping, Union
 
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..labels import EXACT_INTEGERS
@@ -33,7 +33,24 @@ def names_of_classes(classes: Any, beside: str) -> Dict[int, str]:
     """The names by their numbers: of the table given as ``classes``, or of the file ``beside``, if it is there."""
     if classes is None and not os.path.isfile(beside):
         return {}
-    return {number: name for name, number in class_table(beside if classes is None else classes, "classes").items()}
+    names: Dict[int, str] = {}
+    for name, number in class_table(beside if classes is None else classes, "classes").items():
+        names[number] = f"{names[number]} or {name}" if number in names else name
+    return names
+
+
+def is_class_table(path: str) -> bool:
+    """Whether a file is a table with a line ``number <tab> name`` for each class, as this package writes it."""
+    if not os.path.isfile(path):
+        return False
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as stream:
+        lines = [line.rstrip("\n") for line in stream]
+    return bool(lines) and all(map(_TABLE_LINE.fullmatch, lines))
+
+
+def table_lines(table: Mapping[str, int]) -> Iterator[str]:
+    """A class table as the lines of its file."""
+    return (f"{number}\t{name}\n" for name, number in table.items())
 
 
 def read_classes(path: Union[str, os.PathLike]) -> Dict[str, int]:

@@ -130,9 +130,10 @@ def format_line(entry: ListEntry) -> str:
     reason = why_unlistable(entry.path)
     if reason is not None:
         raise ListLineError(f"the path {entry.path!r} cannot stand in a list: {reason}", entry.index, entry.path)
-    labels = "\t".join([_format_label(float(label)) for label in entry.labels])
+    labels = "\t".join([format_label(float(label)) for label in entry.labels])
     return f"{entry.index}\t{labels}\t{entry.path}"
 
 
-def _format_label(label: float) -> str:
+def format_label(label: float) -> str:
+    """A label with as many digits as it needs; a whole one without a point."""
     return f"{label:.0f}" if abs(label) < 2**53 and label.is_integer() else repr(label)

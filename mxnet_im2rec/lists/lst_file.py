@@ -5,16 +5,19 @@
 from __future__ import annotations
 
 import os
-from typing import BinaryIO, Iterator, Optional, Tuple, Union
+import re
+from typing import BinaryIO, Dict, Iterator, Optional, Tuple, Union
 
 from ..errors import ArgumentValueError, ListLineError
 from ..storage.file_state import FileState
 from ..storage.filebuffer import read_lines
 from ..values import Entries, Failure
+from .classes import read_classes
 from .lines import LONGEST_LINE, TOO_LONG, parse_line
 from .source import ListSource
 
 _BOM = b"\xef\xbb\xbf"
+_PART = re.compile(r"(_[0-9]+)?(_train|_val|_test)?$")  # what stands behind the prefix in the name of one of several lists
 
 
 class LstFile(ListSource):
@@ -61,6 +64,19 @@ class LstFile(ListSource):
     def digest(self) -> str:  # type: ignore[override]
         """Of the whole file."""
         return ListSource.digest if self._state is None else self._state.digest
+
+    @property
+    def classes(self) -> Optional[Dict[str, int]]:  # type: ignore[override]
+        """Of the class table beside the list; ValueError if that is none."""
+        stem = os.path.splitext(self.path)[0]
+        for begin in (stem, _PART.sub("", stem)):
+            table = f"{begin}_classes.txt"
+            if os.path.isfile(table):
+                try:
+                    return read_classes(table)
+                except ValueError as error:
+                    raise ValueError(f"{error}; mend it, or move it away: it stands beside the list {self.name!r}") from None
+        return None
 
     def is_unchanged(self) -> bool:
         return self._state is None or self._state.is_unchanged()

@@ -21,7 +21,7 @@ from ..errors import ArgumentTypeError, ArgumentValueError, EmptyDatasetError, O
 from ..storage.writing import write_whole
 from ..text import Argument, Text, count, first_lines, visible
 from ..values import ListEntry
-from .classes import class_table
+from .classes import class_table, table_lines
 from .dividing import SUM_TOLERANCE, cut, divide_each_label, plan_lists
 from .lines import format_line
 from .tree import ImageTree
@@ -201,7 +201,7 @@ def make_list(
 
     texts = [(path, _entry_lines(tree, label_of_folder, chosen)) for path, chosen in zip(outputs, divided)]
     if not keeps_table:
-        texts.append((classes_path, (f"{number}\t{name}\n" for name, number in table.items())))
+        texts.append((classes_path, table_lines(table)))
     _write_all(texts, overwrite)
     count_of_folder = Counter(tree.folder_of)
     count_of = {name: count_of_folder[folder] for folder, name in enumerate(tree.folders)}

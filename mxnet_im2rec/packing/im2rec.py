@@ -26,6 +26,7 @@ from .resuming import check_complete
 from .resuming import resume as resume_run
 from .run import Run
 from .settings import PackSettings
+from .tables import Tables
 from .workers import open_pool
 
 if TYPE_CHECKING:
@@ -60,11 +61,16 @@ def im2rec(
     max_pixels: Optional[int] = PackSettings.max_pixels,
     strict: bool = PackSettings.strict,
     decode: Optional[Callable] = PackSettings.decode,
+    sidecar: bool = PackSettings.sidecar,
 ) -> PackReport:
     """Pack the images of a list into a RecordIO dataset, a .rec with its .idx.
 
     The same arguments give the same bytes, whatever the number of workers and the batch size; random transforms included.
     Until the end what was at the output's names before stays untouched, and it stays for good if the call raises.
+
+    Where the list has the names of its classes, ``out.classes.txt`` has them too, with a line ``number <tab> name`` for each. For
+    ``photos_train.lst`` they are those of ``photos_train_classes.txt`` or, as :func:`mxnet_im2rec.make_list` writes it,
+    ``photos_classes.txt`` beside the list.
 
     Parameters
     ----------
@@ -157,6 +163,10 @@ def im2rec(
         An image that is damaged inside, and decodes all the same, fails, with the stage ``'decode'``; with ``pass_through`` every
         image is decoded for this. False stores such an image, logs a warning, and lists it in the report's ``damaged``; with
         ``pass_through`` nothing is decoded, and no one notices. Decoders do not notice all damage.
+    sidecar : bool
+        Write ``out.sources.tsv`` too: a line ``index <tab> path <tab> label[,label ...]`` for each record, in the order of the
+        records, without a line of column names. The path is the one of the list; :func:`mxnet_im2rec.extract` gives the files
+        their names back with it. In a path a backslash is written as two, and a tab as ``\\t``, like in ``out.failures.tsv``.
 
     decode : callable, optional
         A decoder of your own, for images that OpenCV does not decode: raw, DICOM. It receives the absolute path of an entry's
@@ -238,6 +248,7 @@ def im2rec(
         max_pixels=max_pixels,
         strict=strict,
         decode=decode,
+        sidecar=sidecar,
     )
     return _Packing(source, paths, settings).pack(started)
 
@@ -250,6 +261,7 @@ class _Packing:
         self._worker = settings.worker(source)
         self._reader: Optional[MXNetReader] = None  # where the dataset is to be verified
         self._failed_before = _failed_before(settings.only, paths)
+        self._tables = Tables(source, paths, settings.sidecar)
         self._text = {"root": source.root, "list": source.digest, **settings.text(self._failed_before)}
 
     def pack(self, started: float) -> PackReport:
@@ -263,6 +275,7 @@ class _Packing:
             run = Run(pool, self._worker, settings)
             writer = RecordWriter(paths, through_mxnet=settings.need_mxnet, settings=self._text, resume=settings.resume)
             stack.enter_context(writer)
+            stack.enter_context(self._tables)
             stack.enter_context(self._noting_failures(run))
             if writer.found_complete:
                 return self._nothing_to_do(run, started)
@@ -270,7 +283,8 @@ class _Packing:
             writer.finish()
             if settings.verify:
                 self._verify(run, *writer.partial_paths, writer.num_records, writer.forget)
-            writer.publish(format_failures(run.failures) if run.failures else "")
+            failures = [format_failures(run.failures)] if run.failures else []
+            writer.publish(failures, **self._tables.texts(run.failures))
         return self._report(run, writer.num_records, writer.num_bytes, started, num_resumed)
 
     @contextmanager
@@ -288,7 +302,7 @@ class _Packing:
 
     def _write(self, run: Run, writer: RecordWriter) -> int:
         """Write every record; gives how many of them an interrupted run has left."""
-        entries = self._entries()
+        entries = self._tables.noting(self._entries())
         with open_progress(self._settings.progress, self._count) as show_progress:
             num_resumed = resume_run(run, writer, entries)
             run.pack(writer, entries, show_progress)
@@ -301,9 +315,10 @@ class _Packing:
 
     def _nothing_to_do(self, run: Run, started: float) -> PackReport:
         """Where the dataset is in place: the report, if it is the one that would be made."""
-        num_records = check_complete(run, self._paths, self._entries())
+        num_records = check_complete(run, self._paths, self._tables.noting(self._entries()))
         if self._settings.verify:
             self._verify(run, self._paths.rec, self._paths.idx, num_records)
+        self._tables.complete(run.failures)
         with suppress(FileNotFoundError):  # it is out of date, as after a run that has put its dataset in place
             os.unlink(self._paths.failed_run_failures)
         _log.info("nothing to do: %r is complete", self._paths.rec)
@@ -355,6 +370,8 @@ class _Packing:
             num_resumed,
             self._paths.failures if run.failures else None,
             run.damaged,
+            self._tables.classes_path,
+            self._tables.sources_path,
         )
 
 

@@ -54,6 +54,7 @@ class PackSettings:
     max_pixels: Optional[int] = MAX_PIXELS
     strict: bool = False
     decode: Optional[Callable] = None
+    sidecar: bool = False
 
     def __post_init__(self) -> None:
         from .. import arguments  # which loads NumPy, and the command line only wants the defaults
@@ -61,7 +62,7 @@ class PackSettings:
         def put(name: str, check: Callable, *more: Any) -> None:
             object.__setattr__(self, name, check(name, getattr(self, name), *more))
 
-        for name in ("pack_labels", "pass_through", "fast_decode", "verify", "resume", "strict"):
+        for name in ("pack_labels", "pass_through", "fast_decode", "verify", "resume", "strict", "sidecar"):
             put(name, arguments.flag)
         put("seed", arguments.whole_number)
         put("batch_size", arguments.whole_number, 1)

@@ -83,6 +83,21 @@ class DatasetPaths:
         return self.prefix + ".classes.txt"
 
     @property
+    def sources(self) -> str:
+        """The table of the files that the records were made of."""
+        return self.prefix + ".sources.tsv"
+
+    @property
+    def tables(self) -> Tuple[str, str, str]:
+        """The files beside the .rec and the .idx that appear and go together with them."""
+        return self.failures, self.classes, self.sources
+
+    @property
+    def files(self) -> Tuple[str, ...]:
+        """Every file of the dataset."""
+        return (self.rec, self.idx, *self.tables)
+
+    @property
     def failed_run_failures(self) -> str:
         """The table of a run that has made no dataset."""
         return self.prefix + _FAILED_RUN + _FAILURES

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..labels import detection_header, detection_problem
 from ..opencv_compat import cv2
-from .label_text import label_text
+from .label_text import name_of_class
 
 _COLORS = [(230, 60, 50), (40, 110, 220), (30, 140, 60), (200, 100, 0), (140, 60, 190), (0, 130, 140), (190, 40, 120)]
 _WHITE = (255, 255, 255)
@@ -25,12 +25,6 @@ class Place(NamedTuple):
     top: int
     width: int
     height: int
-
-
-def name_of_class(number: float, names: Mapping[int, str]) -> str:
-    """The name of a class, or its number where it has no name."""
-    named = names.get(int(number)) if float(number).is_integer() else None
-    return label_text(number, 4) if named is None else named
 
 
 def draw_boxes(picture: np.ndarray, place: Place, labels: Sequence[float], names: Mapping[int, str]) -> None:

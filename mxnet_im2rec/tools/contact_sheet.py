@@ -9,6 +9,7 @@ import logging
 import operator
 import os
 import random
+import unicodedata
 from collections import Counter
 from functools import partial
 from typing import Any, List, Mapping, Optional, Sequence, Set, Tuple, Union
@@ -27,8 +28,8 @@ from ..recordio.paths import DatasetPaths
 from ..recordio.reader import RecordFile
 from ..recordio.record import Record
 from ..text import Argument, Text
-from .boxes import Place, draw_boxes, name_of_class
-from .label_text import label_text
+from .boxes import Place, draw_boxes
+from .label_text import label_text, name_of_class
 
 _log = logging.getLogger("mxnet_im2rec")
 
@@ -265,7 +266,7 @@ def _caption(labels: np.ndarray, names: Mapping[int, str]) -> str:
     """``label 3``, ``labels 0.5, -1`` or, of objects, ``class 3`` and ``classes 1, 3 (2x)``; a name where there is one."""
     classes = detection_classes(labels.tolist())
     if classes is None and len(labels) == 1 and float(labels[0]).is_integer() and int(labels[0]) in names:
-        return names[int(labels[0])]
+        return _drawable(names[int(labels[0])])
     if classes is None:
         what = "label" if len(labels) == 1 else "labels"
         texts = [label_text(number, 4) for number in labels[:21].tolist()]
@@ -273,9 +274,15 @@ def _caption(labels: np.ndarray, names: Mapping[int, str]) -> str:
         counts = Counter(classes)
         what = "class" if len(counts) == 1 else "classes"
         texts = [
-            name_of_class(number, names) + (f" ({counts[number]}x)" if counts[number] > 1 else "") for number in sorted(counts)
+            _drawable(name_of_class(each, names)) + (f" ({counts[each]}x)" if counts[each] > 1 else "") for each in sorted(counts)
         ]
     return f"{what} {', '.join(texts[:20])}" + (", ..." if len(texts) > 20 else "")  # more has no place
+
+
+def _drawable(text: str) -> str:
+    """A text in the letters of OpenCV's font, which are those of ASCII; other letters without their accents, or as ``?``."""
+    plain = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
+    return plain.encode("ascii", "replace").decode("ascii")
 
 
 def _fit(image: np.ndarray, cell: int) -> Tuple[np.ndarray, Place]:

@@ -114,7 +114,7 @@ def salvage(rec_path: _Path, output_path: _Path, *, overwrite: bool = False) -> 
     paths = DatasetPaths.of_output(output_path, named_after=rec_path)
     if os.path.exists(paths.rec) and os.path.samefile(rec_path, paths.rec):
         raise ArgumentValueError("output_path", f"{paths.rec!r} is the damaged file itself", help="give another one")
-    arguments.refuse_existing([paths.rec, paths.idx, paths.failures], overwrite)
+    arguments.refuse_existing(paths.files, overwrite)
     lost: List[LostRange] = []
     with FileBuffer(rec_path) as buffer, RecordWriter(paths, gives_up=overwrite) as writer:
         for index, payload in _whole_records(buffer, rec_path, lost):

@@ -8,6 +8,7 @@ import math
 import os
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
@@ -16,11 +17,13 @@ from ..errors import RecordFormatError
 from ..images.formats import sniff
 from ..images.sizes import image_size
 from ..labels import detection_classes
+from ..lists.classes import names_of_classes
+from ..recordio.paths import DatasetPaths
 from ..recordio.reader import RecordFile
 from ..recordio.record import Record
 from ..text import count
 from ..values import format_bytes
-from .label_text import label_text
+from .label_text import label_text, numbered_name
 from .summary_plot import draw_summary, size_text
 
 HEADER_ONLY = "header only"
@@ -80,6 +83,8 @@ class Summary:
         The first record of the smallest and of the largest size.
     median_bytes : int
         The median of the records' sizes; for an even number of records the lower of the two in the middle.
+    class_names : mapping of int to str
+        The names of the classes by their numbers, where they are known; of those classes too that no image has.
     """
 
     rec_path: str
@@ -93,6 +98,7 @@ class Summary:
     smallest: RecordSize
     median_bytes: int
     largest: RecordSize
+    class_names: Mapping[int, str] = field(default_factory=dict, repr=False)
 
     @property
     def num_images(self) -> int:
@@ -113,9 +119,9 @@ class Summary:
         if self.label_widths:
             tables.append(("labels per image", _count_rows(self.label_widths.items(), str, images)))
         if self.object_histogram:
-            tables.append(_histogram_table("class of the objects", "classes", self.object_histogram))
+            tables.append(_histogram_table("class of the objects", "classes", self.object_histogram, self.class_names))
         elif self.label_histogram:
-            tables.append(_histogram_table("first label", "labels", self.label_histogram))
+            tables.append(_histogram_table("first label", "labels", self.label_histogram, self.class_names))
         if images:
             rows = _count_rows(self.sizes.items(), size_text, images, _size_range)
             unsized = images - sum(self.sizes.values())
@@ -150,7 +156,12 @@ class Summary:
         draw_summary(self, path)
 
 
-def summarize(rec_path: Union[str, os.PathLike], idx_path: Union[None, str, os.PathLike] = None) -> Summary:
+def summarize(
+    rec_path: Union[str, os.PathLike],
+    idx_path: Union[None, str, os.PathLike] = None,
+    *,
+    classes: Union[None, str, os.PathLike, Mapping[str, int]] = None,
+) -> Summary:
     """Count what a .rec holds.
 
     Of every record its header is read, and that of its image, which takes about 20 microseconds where the file is in memory.
@@ -161,6 +172,9 @@ def summarize(rec_path: Union[str, os.PathLike], idx_path: Union[None, str, os.P
         The .rec.
     idx_path : str or os.PathLike, optional
         Its .idx; by default the one beside it, if there is one.
+    classes : str, os.PathLike or mapping of str to int, optional
+        The names of the classes: a table as :func:`make_list` writes it, or a mapping of names to numbers. By default the table
+        beside the .rec, ``out.classes.txt``, if it is there.
 
     Returns
     -------
@@ -173,6 +187,8 @@ def summarize(rec_path: Union[str, os.PathLike], idx_path: Union[None, str, os.P
         If a file cannot be opened.
     RecordFormatError
         If a file is damaged or the .rec is empty, or the .idx does not belong to the .rec.
+    ValueError, TypeError
+        If the table of the classes is none.
 
     Examples
     --------
@@ -180,12 +196,13 @@ def summarize(rec_path: Union[str, os.PathLike], idx_path: Union[None, str, os.P
     >>> summarize('images_rec.rec').plot('images_rec.png')  # doctest: +SKIP
     """
     totals = _Totals()
+    names = names_of_classes(classes, DatasetPaths.of_rec(rec_path).classes)
     with RecordFile(rec_path, idx_path) as records:
         for record in records:
             totals.add(record)
         if not len(records):
             raise RecordFormatError(records.rec_path, 0, "at least one record", "an empty file")
-        return totals.summary(records.rec_path, records.num_bytes)
+        return totals.summary(records.rec_path, records.num_bytes, names)
 
 
 class _Totals:
@@ -226,7 +243,7 @@ class _Totals:
             else:
                 self.object_histogram.update(classes)
 
-    def summary(self, rec_path: str, num_bytes: int) -> Summary:
+    def summary(self, rec_path: str, num_bytes: int, class_names: Mapping[int, str]) -> Summary:
         record_bytes = np.array(self.record_bytes)
         of_interest = np.flatnonzero(self.has_image) if any(self.has_image) else np.arange(len(record_bytes))
         counted = record_bytes[of_interest]
@@ -246,6 +263,7 @@ class _Totals:
             smallest=at(int(of_interest[counted.argmin()])),
             median_bytes=int(np.sort(counted)[(len(counted) - 1) // 2]),
             largest=at(int(of_interest[counted.argmax()])),
+            class_names=class_names,
         )
 
 
@@ -257,10 +275,12 @@ def _by_key(counts: Mapping) -> Dict:
     return dict(sorted(counts.items(), key=lambda item: (item[0] != item[0], item[0])))  # a NaN comes last
 
 
-def _histogram_table(title: str, noun: str, counts: Mapping[float, int]) -> Tuple[str, List[Sequence[str]]]:
+def _histogram_table(
+    title: str, noun: str, counts: Mapping[float, int], names: Mapping[int, str]
+) -> Tuple[str, List[Sequence[str]]]:
     """A short histogram in the order of its labels; of a long one, the most frequent labels."""
     items = counts.items() if len(counts) <= _SHOWN + 1 else _by_count(counts).items()
-    rows = _count_rows(items, label_text, sum(counts.values()), _label_range)
+    rows = _count_rows(items, partial(numbered_name, names=names), sum(counts.values()), _label_range)
     return _with_number(title, noun, len(counts)), rows
 
 

@@ -13,8 +13,9 @@ import numpy as np
 from ..errors import ArgumentValueError
 from ..text import count
 from ..values import format_bytes
-from .label_text import label_text
+from .label_text import numbered_name
 
+_MAX_LETTERS = 24  # of a name under its bar
 _MAX_BARS = 40  # above that many labels the picture shows a curve or a histogram
 
 
@@ -38,7 +39,8 @@ def draw_summary(summary: Any, path: Union[str, os.PathLike]) -> None:
     size_axes, label_axes = figure.subplots(1, 2)
     _draw_sizes(figure, size_axes, summary.sizes)
     is_detection = bool(summary.object_histogram)
-    _draw_labels(label_axes, summary.object_histogram if is_detection else summary.label_histogram, is_detection)
+    histogram = summary.object_histogram if is_detection else summary.label_histogram
+    _draw_labels(label_axes, histogram, is_detection, summary.class_names)
     images = count(summary.num_images, "image")
     title = f"{os.path.basename(summary.rec_path)}: {images}, {format_bytes(summary.num_bytes)}"
     figure.suptitle(title.replace("$", r"\$"), fontsize=13, fontweight="bold")
@@ -79,7 +81,7 @@ def _draw_sizes(figure: Any, axes: Any, sizes: Mapping[Tuple[int, int], int]) ->
         bar.minorticks_off()
 
 
-def _draw_labels(axes: Any, counts: Mapping[float, int], is_detection: bool) -> None:
+def _draw_labels(axes: Any, counts: Mapping[float, int], is_detection: bool, names: Mapping[int, str]) -> None:
     """Bars for a few labels, a stair for many classes, a histogram for labels that are measurements."""
     what = "object classes" if is_detection else "first labels"
     axes.set_title(f"{what} ({len(counts):,} different)")
@@ -94,7 +96,7 @@ def _draw_labels(axes: Any, counts: Mapping[float, int], is_detection: bool) -> 
     if len(labels) <= _MAX_BARS:
         places = np.arange(len(labels))
         bars = axes.bar(places, numbers, color=color, width=0.8)
-        texts = [label_text(label) for label in labels]
+        texts = [_tick(label, names) for label in labels]
         axes.set_xticks(places, texts, rotation=90 if sum(len(text) + 1 for text in texts) > 60 else 0)
         if len(labels) <= 12:
             axes.bar_label(bars, [f"{number:,}" for number in numbers], fontsize=9, padding=2)
@@ -122,3 +124,10 @@ def _draw_labels(axes: Any, counts: Mapping[float, int], is_detection: bool) -> 
 def _write(axes: Any, text: str) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="#777777")
     axes.set(xticks=[], yticks=[])
+
+
+def _tick(label: float, names: Mapping[int, str]) -> str:
+    """What stands under a bar: a name, or the number."""
+    text = numbered_name(label, names)
+    short = text if len(text) <= _MAX_LETTERS else text[: _MAX_LETTERS - 3] + "..."
+    return short.replace("$", r"\$")

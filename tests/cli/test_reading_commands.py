@@ -220,3 +220,28 @@ def test_the_reading_side_as_a_shell_calls_it(packed, tmp_path):
     out, err = shell("view", packed, "sheet.png", folder=tmp_path)
     assert out.startswith("sheet.png: ")
     assert err == ""
+
+
+def test_names_go_from_the_folders_through_every_command(photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, source in (("cats/tom.jpg", "chelsea.png"), ("dogs/rex.jpg", "rocket.jpg")):
+        (tmp_path / "photos" / name).parent.mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "photos" / name), cv2.imread(str(photos / source)))
+    call("list", "photos", "photos")
+    found = json.loads(call("pack", "photos.lst", "out", "--root", "photos", "--sidecar", "--pass-through", "--json").stdout)
+    (report,) = found["reports"]
+    assert report["classes_path"] == str(tmp_path / "out.classes.txt")
+    assert report["sources_path"] == str(tmp_path / "out.sources.tsv")
+    assert "0 cats" in call("info", "out.rec").stdout
+    (tmp_path / "others.txt").write_text("tigers\nwolves\n")
+    assert "1 wolves" in call("info", "out.rec", "--classes", "others.txt").stdout
+    assert json.loads(call("info", "out.rec", "--json").stdout)["class_names"] == {"0": "cats", "1": "dogs"}
+    for name, more in (("a.png", []), ("b.png", ["--classes", "others.txt"])):
+        call("view", "out.rec", name, *more)
+    assert (tmp_path / "a.png").read_bytes() != (tmp_path / "b.png").read_bytes()
+    call("extract", "out.rec", "files")
+    assert (tmp_path / "files" / "cats" / "tom.jpg").is_file()
+    call("extract", "out.rec", "by_label", "--by-label", "--classes", "others.txt")
+    assert {path.name for path in (tmp_path / "by_label").iterdir()} == {"tigers", "wolves", "images.lst"}
+    wrong = call("extract", "out.rec", "again", "--by-label", "--sources", "out.sources.tsv", code=2).stderr
+    assert "--sources gives the files their old names, --by-label gives them others" in wrong

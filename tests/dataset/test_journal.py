@@ -174,14 +174,14 @@ def test_one_field_at_a_time(interrupted, monkeypatch):
 @pytest.mark.parametrize("token", ["../../x", "", "0123456789abc", "0123456789aB", "/etc/passwd\n"])
 def test_names_of_other_files_are_not_taken_from_a_journal(interrupted, token):
     folder, left, *_ = interrupted
-    lines = [*lines_of(left[JOURNAL]), {"publishing": token, "inodes": [None, 1, 2]}]
+    lines = [*lines_of(left[JOURNAL]), {"publishing": token, "inodes": [None, None, None, 1, 2]}]
     assert assert_right_or_refused(interrupted, signed(lines))
 
 
 def test_a_journal_that_says_it_is_being_published_takes_no_file_of_others(interrupted):
     """The inodes are those of other files than the ones in place."""
     folder, left, whole, failures = interrupted
-    lines = [*lines_of(left[JOURNAL]), {"publishing": "0123456789ab", "inodes": [None, 1, 2]}]
+    lines = [*lines_of(left[JOURNAL]), {"publishing": "0123456789ab", "inodes": [None, None, None, 1, 2]}]
     restore(folder, {**left, JOURNAL: signed(lines), "out.rec": b"old rec", "out.idx": b"old idx"})
     with pytest.raises(KeyboardInterrupt):
         pack(folder, resume=True, progress=lambda *numbers: (_ for _ in ()).throw(KeyboardInterrupt()))

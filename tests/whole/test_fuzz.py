@@ -459,7 +459,7 @@ def real_journal(folder):
     journal.start({"seed": "0", "list": "no file"})
     journal.add(Checkpoint(8, "0123", 7, 700, 70), [KeptFailure(3, 3, Failure(4, 3, "c.jpg", "read", "it is \udcff"))])
     journal.add(Checkpoint(16, "4567", 15, 1500, 150), [])
-    journal.mark_publishing(Publishing("0123456789ab", (None, 17, 18)))
+    journal.mark_publishing(Publishing("0123456789ab", (None, None, None, 17, 18)))
     journal.mark_publishing(None)
     journal.close()
     with open(path, "rb") as stream:

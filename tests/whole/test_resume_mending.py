@@ -93,7 +93,7 @@ def test_after_mending_a_second_interruption_is_resumed_too(folder):
 
 
 TABLE = "line\tindex\tpath\tstage\treason\n"
-STEPS = 11  # of putting the files in place, up to the first of tidying up; a table is one more
+STEPS = 15  # of putting the files in place, up to the first of tidying up; a table is one more
 
 
 @pytest.mark.parametrize(
@@ -186,9 +186,9 @@ def test_killed_while_it_takes_back_what_was_put_in_place(folder, monkeypatch, n
 def publish_under(dying):
     original = RecordWriter.publish
 
-    def publish(self, table):
+    def publish(self, *failures, **tables):
         os.rename, os.unlink = dying("rename"), dying("unlink")
-        original(self, table)
+        original(self, *failures, **tables)
 
     return publish
 
