@@ -55,8 +55,10 @@ if TYPE_CHECKING:
     from .recordio.record import Record
     from .tools.build_index import build_index
     from .tools.contact_sheet import contact_sheet
+    from .tools.convert import convert
     from .tools.extract import ExtractReport, extract
     from .tools.salvage import LostRange, SalvageReport, salvage
+    from .tools.shuffle import shuffle
     from .tools.summary import RecordSize, Summary, summarize
     from .values import DamagedImage, Failure, ImageEntry, ListEntry, PackReport, Problem
     from .verification.report import VerifyReport
@@ -109,6 +111,7 @@ __all__ = [
     "check_list",
     "concatenate",
     "contact_sheet",
+    "convert",
     "extract",
     "from_arrays",
     "from_coco",
@@ -120,6 +123,7 @@ __all__ = [
     "import_list",
     "make_list",
     "salvage",
+    "shuffle",
     "summarize",
     "verify",
 ]
@@ -145,8 +149,10 @@ _HOMES = {
     "recordio.record": ["Record"],
     "tools.build_index": ["build_index"],
     "tools.contact_sheet": ["contact_sheet"],
+    "tools.convert": ["convert"],
     "tools.extract": ["ExtractReport", "extract"],
     "tools.salvage": ["LostRange", "SalvageReport", "salvage"],
+    "tools.shuffle": ["shuffle"],
     "tools.summary": ["RecordSize", "Summary", "summarize"],
     "values": ["DamagedImage", "Failure", "ImageEntry", "ListEntry", "PackReport", "Problem"],
     "verification.report": ["VerifyReport"],

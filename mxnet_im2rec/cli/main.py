@@ -7,6 +7,7 @@ from __future__ import annotations
 import click
 
 from .. import __version__
+from .converting import convert, shuffle
 from .errors import Program
 from .importing import import_
 from .lists import check, list_
@@ -43,7 +44,7 @@ def cli() -> None:
     """
 
 
-for command in (list_, import_, check, pack, merge, verify, info, view, extract, index, salvage):
+for command in (list_, import_, check, pack, merge, verify, info, view, extract, index, salvage, convert, shuffle):
     cli.add_command(command)
 
 

@@ -29,6 +29,8 @@ FUNCTIONS = {
     "extract": "extract",
     "index": "build_index",
     "salvage": "salvage",
+    "convert": "convert",
+    "shuffle": "shuffle",
 }
 """The public function that each command calls; of `import` the one that opens the source."""
 
