@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""The path of an image as a list in another folder has it. Opens nothing."""
+"""The path of an image as a list in some folder writes it. Knows paths only."""
 
 from __future__ import annotations
 
@@ -8,21 +8,25 @@ import os
 
 
 def relative_path(path: str, folder: str) -> str:
-    """The path from a folder to a file, with ``/`` between folders; the absolute path where none leads there.
+    """The path that opens the same file when it is joined to the folder: relative, with ``/`` between folders.
+
+    ``..`` behind a link to a folder leads to the parent of the folder that the link points to. So where the shortest way by names
+    leads elsewhere, the way between the real folders is taken. The path is absolute where there is no way, as between two drives
+    of Windows. For many files in one tree, ask once, for the folder of the tree.
 
     Examples
     --------
-    >>> relative_path('/data/photos/cats/tom.jpg', '/data/photos'), relative_path('/photos/tom.jpg', '/data')
-    ('cats/tom.jpg', '../photos/tom.jpg')
+    >>> relative_path('/data/photos/cats/tom.jpg', '/data/lists')
+    '../photos/cats/tom.jpg'
+    >>> relative_path('/data/photos', '/data/photos')
+    '.'
     """
-    path = os.path.join(os.getcwd(), path)
-    if os.pardir in path.split(os.sep):  # behind a link it leads elsewhere than the names say
-        path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
-    folder = os.path.abspath(folder)
+    path, folder = os.path.join(os.getcwd(), path), os.path.join(os.getcwd(), folder)  # not normalised: ".." behind a link counts
     try:
-        found = os.path.relpath(path, folder)
-        if found.startswith(os.pardir):  # which the system takes from where a link leads
-            found = os.path.relpath(path, os.path.realpath(folder))
-    except ValueError:  # on another drive
-        found = path
-    return found.replace(os.sep, "/")
+        by_names = os.path.relpath(path, folder)
+    except ValueError:  # another drive
+        return os.path.abspath(path).replace(os.sep, "/")
+    if os.path.realpath(os.path.join(folder, by_names)) == os.path.realpath(path):
+        return by_names.replace(os.sep, "/")
+    parent, name = os.path.split(path)
+    return os.path.join(os.path.relpath(os.path.realpath(parent), os.path.realpath(folder)), name).replace(os.sep, "/")

@@ -236,7 +236,7 @@ class ParquetTable(FileTable):
                     for cells in zip(*[by_name[name] for name in wanted]):
                         number += 1
                         yield number, cells
-            except (OSError, ValueError) as error:  # pyarrow's errors are of these
+            except (OSError, ValueError, NotImplementedError) as error:  # pyarrow's errors are of these
                 raise ListLineError(f"{self.name!r} is damaged behind row {number:,}: {error}") from error
 
     def _open(self) -> Any:

@@ -5,6 +5,7 @@
 Some examples here, always the same ones; ``IM2REC_FUZZ_EXAMPLES=100000 pytest tests/test_fuzz.py`` tries as many others of each.
 """
 
+import gzip
 import io
 import os
 import signal
@@ -20,10 +21,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mxnet_im2rec import ListEntry, OutputError, ResumeError, im2rec
+from mxnet_im2rec import ListEntry, OutputError, ResumeError, from_table, im2rec
 from mxnet_im2rec.dataset.failures import read_failures, write_failures
 from mxnet_im2rec.dataset.journal import Checkpoint, Journal, KeptFailure, Publishing
-from mxnet_im2rec.errors import ImageError, ListLineError, RecordFormatError
+from mxnet_im2rec.errors import ArgumentValueError, ImageError, ListLineError, RecordFormatError
 from mxnet_im2rec.images import jpeg, tiff
 from mxnet_im2rec.images.checks import check_readable_by_mxnet, check_size, check_whole
 from mxnet_im2rec.images.codec import one_thread
@@ -139,6 +140,30 @@ def test_of_a_list_nothing_is_lost(tmp_path_factory, data, pack_labels):
     for result in results:
         assert isinstance(result, (ListEntry, Failure))
         assert isinstance(result, ListEntry) or (result.stage == "list" and result.reason)
+
+
+TABLES = {
+    "fuzz.csv": b'path,label\na.jpg,1\n"b,\n c.jpg",2\n',
+    "fuzz.tsv": b"\xef\xbb\xbfpath\tlabel\r\na.jpg\tcat\r\n\r\nb.jpg\tdog\r\n",
+    "fuzz.jsonl": b'{"path": "a.jpg", "label": 1}\n\n{"path": "b.jpg", "label": 2.5}\n',
+    "fuzz.csv.gz": gzip.compress(b"path,label\na.jpg,1\nb.jpg,2\n", mtime=0),
+}
+
+
+@fuzz(600)
+@given(st.sampled_from(sorted(TABLES)), st.data())
+def test_any_bytes_are_a_table_or_an_error(tmp_path_factory, name, data):
+    path = tmp_path_factory.getbasetemp() / name
+    path.write_bytes(data.draw(st.one_of(mutated([TABLES[name]]), st.binary(max_size=60), spaced(LIST_PIECES))))
+    source = outcome((ListLineError, ArgumentValueError), from_table, path)  # the second where a column is not there
+    if isinstance(source, Exception):
+        return
+    found = list(soon(source.entries))
+    assert len(found) == source.count()
+    for place, each in enumerate(found):
+        if isinstance(each, ListEntry):
+            assert each.index == place
+            assert why_unlistable(each.path) or parse_line(format_line(each))[:3] == each[:3]
 
 
 @fuzz(200)
