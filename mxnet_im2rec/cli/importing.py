@@ -23,7 +23,8 @@ from .output import show
 from .progress import at_work
 
 _RATIO = click.FloatRange(0, 1)
-_OF_LISTS = ("train_ratio", "test_ratio", "shuffle", "seed", "stratify", "overwrite")  # what import_list() takes
+# What import_list() takes; the others are of the function that opens the source.
+_OF_LISTS = ("train_ratio", "test_ratio", "shuffle", "seed", "stratify", "min_side", "max_aspect", "formats", "overwrite")
 
 
 class _InOrder(click.Group):
@@ -69,6 +70,13 @@ def _list_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         seed_option("Of all that is random.", default=100),
         click.option("--stratify", is_flag=True, help="Divide every class by the ratios, not only the whole."),
+        click.option(
+            "--min-side", type=click.IntRange(min=1), metavar="N", help="Leave out images whose shorter side has fewer pixels."
+        ),
+        click.option(
+            "--max-aspect", type=float, metavar="R", help="Leave out images with a side more than R times as long as the other."
+        ),
+        click.option("--formats", metavar="NAME,NAME", help="Leave out other formats than these, such as jpeg,png, by content."),
         overwrite_option("a list, or the table of the classes,"),
         json_option,
         verbosity_options,

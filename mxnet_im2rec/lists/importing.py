@@ -13,7 +13,7 @@ import time
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 from .. import arguments
 from ..errors import ArgumentTypeError, ArgumentValueError, EmptyDatasetError, ListChangedError, ListLineError
@@ -21,7 +21,8 @@ from ..labels import MOST_KEPT, detection_classes
 from ..text import Text, count, first_lines, visible
 from ..values import Failure, ListEntry
 from .classes import read_classes
-from .dividing import cut, divide_each_label, plan_lists
+from .dividing import cut, divide_each_label, divide_groups, plan_lists
+from .filters import ImageFilter
 from .lines import format_line
 from .making import _check_ratios, _check_sizes, _write_all, paths_of
 from .relative import relative_path
@@ -30,6 +31,7 @@ from .source import ListSource
 _Path = Union[str, os.PathLike]
 _MOST_CLASSES_SHOWN = 1000
 _SHOWN = 10
+_SHARE_SHOWN = 0.01  # of all images: a list that is off by more says so
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class ImportReport:
     ----------
     lists : tuple of (str, int)
         The absolute path of each list, and how many entries it has.
+    by_ratios : tuple of int
+        How many entries each list has by the ratios; another number than it has where groups could not be divided.
     classes : tuple of (int, str, int)
         The number and the name of each class, by number, and how many images have it, or how many objects; empty where the
         source knows no names.
@@ -51,6 +55,10 @@ class ImportReport:
         What is no entry, or what no list can carry, in the order of the source. The first 1,000 at most.
     num_failures : int
         How many there are in all.
+    left_out : tuple of (str, str)
+        The images that are not wanted, by ``min_side``, ``max_aspect`` or ``formats``, and why. The first 1,000 at most.
+    num_left_out : int
+        How many there are in all.
     source_report : object
         What the source itself counts, such as a :class:`mxnet_im2rec.DetectionReport`; None where it counts nothing.
     seconds : float
@@ -58,11 +66,14 @@ class ImportReport:
     """
 
     lists: Tuple[Tuple[str, int], ...]
+    by_ratios: Tuple[int, ...]
     classes: Tuple[Tuple[int, str, int], ...] = field(repr=False)
     classes_path: Optional[str]
     num_images: int
     failures: Tuple[Failure, ...] = field(repr=False)
     num_failures: int
+    left_out: Tuple[Tuple[str, str], ...] = field(repr=False)
+    num_left_out: int
     source_report: Any
     seconds: float
 
@@ -73,13 +84,19 @@ class ImportReport:
 
     def __str__(self) -> str:
         lines: List[str] = [f"{count(self.num_images, 'image')} listed in {self.seconds:.1f} s"]
-        lines += [f"  {visible(path)}  {number:,}" for path, number in self.lists]
+        for (path, number), wanted in zip(self.lists, self.by_ratios):
+            is_off = abs(number - wanted) > _SHARE_SHOWN * self.num_images
+            more = f"  ({wanted:,} by the ratios; no group is divided)" if is_off else ""
+            lines.append(f"  {visible(path)}  {number:,}{more}")
         if self.classes_path is not None:
             lines.append(f"{count(len(self.classes), 'class', 'classes')}, in {visible(self.classes_path)}:")
             rows = [f"{number:>7}  {visible(name)}  {images:,}" for number, name, images in self.classes]
             lines += first_lines(rows, _MOST_CLASSES_SHOWN)
         if self.source_report is not None:
             lines.append(str(self.source_report))
+        if self.left_out:
+            lines.append(count(self.num_left_out, "image is left out:", "images are left out:"))
+            lines += first_lines([f"{path!r}: {reason}" for path, reason in self.left_out], _SHOWN, self.num_left_out)
         if self.failures:
             lines.append(count(self.num_failures, "entry failed and is left out:", "entries failed and are left out:"))
             lines += first_lines(self.failures, _SHOWN, self.num_failures)
@@ -95,6 +112,9 @@ def import_list(
     shuffle: bool = False,
     seed: int = 100,
     stratify: bool = False,
+    min_side: Optional[int] = None,
+    max_aspect: Optional[float] = None,
+    formats: Union[None, str, Iterable[str]] = None,
     progress: Optional[Callable[[int], Any]] = None,
     overwrite: bool = False,
 ) -> ImportReport:
@@ -113,13 +133,20 @@ def import_list(
     train_ratio, test_ratio : float
         The shares of the training and the test list, 0 to 1 each and together; what remains is the validation list. With a
         train_ratio of 1 there is one list, ``out.lst``. A list whose share is 0 is not made. Which image is in which list is
-        random. Where the source has groups, no group is in two lists.
+        random. Where the source has groups, no group is in two lists, and the shares are as near to the ratios as groups allow.
     shuffle : bool
         Whether to put each list in random order. Else it has the order of the source.
     seed : int
         Of all that is random.
     stratify : bool
-        Divide each class by the ratios, to within an image or two. Every image must have one label for that.
+        Divide each class by the ratios, to within an image or two, or as near as groups allow. Every image must have one label
+        for that.
+    min_side : int, optional
+        Leave out images whose shorter side has fewer pixels. This and the next two open every file, and read its header.
+    max_aspect : float, optional
+        Leave out images whose longer side is more than so many times as long as the shorter one; at least 1.
+    formats : str or iterable of str, optional
+        The formats to take, such as ``('jpeg', 'png')``, by the content of the files; others are left out.
     progress : callable, optional
         Receives the count of entries read so far, after each.
     overwrite : bool
@@ -136,7 +163,7 @@ def import_list(
     ValueError, TypeError
         If an argument is wrong.
     EmptyDatasetError
-        If no entry is left, or a list would have none.
+        If no entry is left, a list would have none, or there are fewer groups than lists.
     ListChangedError
         If the source changed while it was read.
     FileExistsError
@@ -161,15 +188,14 @@ def import_list(
     for name, value in (("shuffle", shuffle), ("stratify", stratify)):
         arguments.flag(name, value)
     arguments.progress(progress, may_be_flag=False)
+    wanted = ImageFilter(min_side, max_aspect, formats)
     *outputs, classes_path = paths_of(prefix, 1, *ratios)
     keeps_table = _check_table(classes_path, source.classes)
     arguments.refuse_existing(outputs if keeps_table else [*outputs, classes_path], overwrite)
 
-    read = _Read(source, os.path.dirname(outputs[0]), bool(stratify), progress)
+    read = _Read(source, os.path.dirname(outputs[0]), bool(stratify), wanted, progress)
     if not read.lines:
-        first = f"; the first: {read.failures[0]}" if read.failures else ""
-        found = f"all {read.num_failures:,} entries failed" if read.failures else "the source has no entries"
-        raise EmptyDatasetError(f"{found}; nothing was written{first}", read.failures)
+        raise EmptyDatasetError(read.why_empty(), read.failures)
     if not source.is_unchanged():
         raise ListChangedError(f"{source.path!r} changed while it was read; nothing was written. Run it again")
     sizes = [size for _, size in plan_lists(len(read.lines), 1, *ratios)]
@@ -182,11 +208,14 @@ def import_list(
     _write_all(texts, overwrite)
     return ImportReport(
         lists=tuple((path, len(chosen)) for path, chosen in zip(outputs, divided)),
+        by_ratios=tuple(sizes),
         classes=tuple((number, name, read.of_class[number]) for number, name in classes),
         classes_path=classes_path if classes else None,
         num_images=len(read.lines),
         failures=tuple(read.failures),
         num_failures=read.num_failures,
+        left_out=tuple(read.left_out),
+        num_left_out=read.num_left_out,
         source_report=getattr(source, "report", None),
         seconds=time.monotonic() - started,
     )
@@ -207,24 +236,40 @@ def _check_table(path: str, classes: Optional[Dict[str, int]]) -> bool:
 class _Read:
     """What a source has, as lines of a list in its order."""
 
-    def __init__(self, source: ListSource, folder: str, needs_labels: bool, progress: Optional[Callable[[int], Any]]) -> None:
-        self._source, self._folder = source, folder
+    def __init__(
+        self,
+        source: ListSource,
+        folder: str,
+        needs_labels: bool,
+        wanted: ImageFilter,
+        progress: Optional[Callable[[int], Any]],
+    ) -> None:
+        self._source, self._folder, self._wanted = source, folder, wanted
         self._ways: Dict[str, str] = {}  # from there to each folder of images
         self.lines: List[str] = []
         self.failures: List[Failure] = []
         self.num_failures = 0
+        self.left_out: List[Tuple[str, str]] = []
+        self.num_left_out = 0
         self.of_class: Counter = Counter()
         self._labels: Optional[List[float]] = [] if needs_labels else None
+        group_of = source.groups()
+        self._groups: Optional[List[str]] = None if group_of is None else []
         for number, entry in enumerate(source.entries(), 1):
-            failure = entry if isinstance(entry, Failure) else self._add(entry)
+            failure = entry if isinstance(entry, Failure) else self._add(entry, group_of)
             if failure is not None:
                 self.num_failures += 1
                 self.failures += [failure] if len(self.failures) < MOST_KEPT else []
             if progress is not None:
                 progress(number)
 
-    def _add(self, entry: ListEntry) -> Optional[Failure]:
-        """Take an entry; a Failure if no list can carry it."""
+    def _add(self, entry: ListEntry, group_of: Optional[Dict[int, str]]) -> Optional[Failure]:
+        """Take an entry, or leave it out; a Failure if no list can carry it."""
+        why_not = self._wanted.why_not_file(os.path.join(self._source.root, entry.path)) if self._wanted else None
+        if why_not is not None:
+            self.num_left_out += 1
+            self.left_out += [(entry.path, why_not)] if len(self.left_out) < MOST_KEPT else []
+            return None
         try:
             self.lines.append(format_line(entry._replace(path=self._relative(entry.path))) + "\n")
         except ListLineError as error:
@@ -234,6 +279,9 @@ class _Read:
                 found = f"line {entry.line} has {len(entry.labels):,}" if entry.line is not None else f"{entry.path!r} has more"
                 raise ArgumentValueError("stratify", f"needs one label an image; {found}")
             self._labels.append(entry.labels[0])
+        if self._groups is not None:
+            assert group_of is not None and entry.line is not None
+            self._groups.append(group_of[entry.line])
         if self._source.classes is not None:
             label = self._source.class_label
             self.of_class.update(detection_classes(entry.labels) or () if label is None else entry.labels[label : label + 1])
@@ -251,9 +299,26 @@ class _Read:
         """The positions of the lines that go into each list."""
         order: Sequence[int] = array("Q", range(len(self.lines)))
         random.Random(seed).shuffle(order)  # type: ignore[arg-type]
+        labels = None
         if self._labels is not None:
             numbers = {label: number for number, label in enumerate(dict.fromkeys(self._labels))}
-            divided = divide_each_label(order, [numbers[label] for label in self._labels], sizes)
+            labels = [numbers[label] for label in self._labels]
+        divided: List[Sequence[int]]
+        if self._groups is not None and len(sizes) > 1:
+            part_of = divide_groups(self._groups, sizes, seed, labels)
+            divided = [[position for position in order if part_of[position] == part] for part in range(len(sizes))]
+        elif labels is not None:
+            divided = divide_each_label(order, labels, sizes)
         else:
             divided = cut(order, sizes)
         return divided if shuffle else [sorted(chosen) for chosen in divided]
+
+    def why_empty(self) -> str:
+        if self.failures:
+            what = "the only entry" if self.num_failures == 1 else f"all {self.num_failures:,} entries"
+            others = f" that {'is' if self.num_failures == 1 else 'are'} wanted" if self.num_left_out else ""
+            return f"{what}{others} failed; nothing was written; the first: {self.failures[0]}"
+        if self.left_out:
+            path, reason = self.left_out[0]
+            return f"no image is wanted; nothing was written; the first: {path!r}: {reason}"
+        return "the source has no entries; nothing was written"

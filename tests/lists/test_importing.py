@@ -5,7 +5,10 @@
 import os
 import shutil
 from collections import Counter
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from mxnet_im2rec import (
@@ -22,7 +25,6 @@ from mxnet_im2rec import (
 from mxnet_im2rec.errors import ArgumentTypeError, ArgumentValueError
 from mxnet_im2rec.lists.entry_iterable import EntryIterable
 from mxnet_im2rec.lists.open_list import open_list
-from mxnet_im2rec.lists.relative import relative_path
 
 
 def write(path, *lines):
@@ -72,19 +74,14 @@ def test_the_paths_lead_from_the_list_to_the_images(small_images, tmp_path, monk
     assert verify(report.rec_path, from_table(table), root=photos, num_workers=0, progress=False).ok
 
 
-def test_a_path_leads_there_behind_links_too(tmp_path):
-    real = tmp_path / "disk" / "deep" / "lists"
-    real.mkdir(parents=True)
-    (tmp_path / "lists").symlink_to(real)
+def test_the_paths_lead_there_behind_a_link_too(tmp_path):
+    (tmp_path / "disk" / "deep" / "lists").mkdir(parents=True)
+    (tmp_path / "lists").symlink_to(tmp_path / "disk" / "deep" / "lists")
     image = write(tmp_path / "photos" / "a.jpg", "x")
-    write(real / "in" / "b.jpg", "x")
-    folder = str(tmp_path / "lists")
-    found = relative_path(str(image), folder)
-    assert found == "../../../photos/a.jpg"
-    assert os.path.samefile(os.path.join(folder, found), image)
-    assert relative_path(f"{folder}/in/b.jpg", folder) == "in/b.jpg"
-    behind = f"{folder}/../lists/in/b.jpg"  # ".." is disk/deep
-    assert os.path.samefile(os.path.join(folder, relative_path(behind, folder)), real / "in" / "b.jpg")
+    import_list(EntryIterable([ListEntry(0, (1.0,), "a.jpg")], tmp_path / "photos"), tmp_path / "lists" / "x")
+    path = lines_of(tmp_path / "lists" / "x.lst")[0].split("\t")[2]
+    assert not os.path.isabs(path)
+    assert os.path.samefile(tmp_path / "lists" / path, image)
 
 
 def test_the_ratios_divide_at_random_and_keep_the_order(table, tmp_path):
@@ -112,6 +109,69 @@ def test_shuffle_and_stratify(table, tmp_path):
     import_list(from_table(table), tmp_path / "z", train_ratio=0.5, stratify=True)
     for name in ("train", "val"):
         assert Counter(line.split("\t")[1] for line in lines_of(tmp_path / f"z_{name}.lst")) == {"0": 15, "1": 5}
+
+
+def test_no_group_is_in_two_lists(table, tmp_path):
+    report = import_list(from_table(table, group="patient"), tmp_path / "x", train_ratio=0.6, test_ratio=0.2)
+    groups = {}
+    for path, number in report.lists:
+        indices = [int(line.split("\t")[0]) for line in lines_of(Path(path))]
+        assert len(indices) == number and indices == sorted(indices)
+        groups[path] = {index // 3 for index in indices}
+    assert sum(map(len, groups.values())) == len(set.union(*groups.values())) == 14
+    assert sum(number for _, number in report.lists) == 40
+    assert report.by_ratios == (8, 24, 8)
+    assert all(abs(number - wanted) <= 3 for (_, number), wanted in zip(report.lists, report.by_ratios))
+    import_list(from_table(table, group="patient"), tmp_path / "one")
+    assert len(lines_of(tmp_path / "one.lst")) == 40
+
+
+def test_groups_that_reach_other_shares_say_so(tmp_path):
+    table = write(
+        tmp_path / "t.csv", "path,label,who", *(f"{number}.jpg,1,{'ann' if number < 9 else 'bob'}" for number in range(10))
+    )
+    report = import_list(from_table(table, group="who"), tmp_path / "x", train_ratio=0.5, shuffle=True)
+    assert sorted(number for _, number in report.lists) == [1, 9]
+    assert str(report).count("(5 by the ratios; no group is divided)") == 2
+    with pytest.raises(EmptyDatasetError, match="2 groups cannot be divided over 3 lists"):
+        import_list(from_table(table, group="who"), tmp_path / "y", train_ratio=0.4, test_ratio=0.3)
+
+
+def test_stratify_with_groups_divides_each_class(tmp_path):
+    rows = [f"{number}.jpg,{'cat' if number < 60 else 'dog'},p{number // 2}" for number in range(80)]
+    table = write(tmp_path / "t.csv", "path,label,who", *rows)
+    import_list(from_table(table, group="who"), tmp_path / "x", train_ratio=0.5, stratify=True)
+    for name in ("train", "val"):
+        assert Counter(line.split("\t")[1] for line in lines_of(tmp_path / f"x_{name}.lst")) == {"0": 30, "1": 10}
+
+
+def test_images_that_are_not_wanted_are_left_out_and_counted(tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    cv2.imwrite(str(photos / "wide.png"), np.zeros((20, 100, 3), np.uint8))
+    cv2.imwrite(str(photos / "small.jpg"), np.zeros((10, 10, 3), np.uint8))
+    cv2.imwrite(str(photos / "good.jpg"), np.zeros((40, 50, 3), np.uint8))
+    table = write(photos / "t.csv", "path,label", "wide.png,1", "small.jpg,2", "good.jpg,3", "gone.jpg,4", ",5")
+
+    def left(**options):
+        report = import_list(from_table(table), tmp_path / "x", overwrite=True, **options)
+        assert report.num_left_out == len(report.left_out) and report.num_failures == 1
+        return dict(report.left_out), str(report)
+
+    found, text = left(min_side=15)
+    assert found["small.jpg"] == "its shorter side has 10 pixels, less than 15"
+    assert set(found) == {"small.jpg", "gone.jpg"}
+    assert "2 images are left out:\n  'small.jpg': its shorter side" in text
+    assert set(left(max_aspect=3)[0]) == {"wide.png", "gone.jpg"}
+    assert set(left(formats="jpeg")[0]) == {"wide.png", "gone.jpg"}
+    assert left()[0] == {}
+    with pytest.raises(EmptyDatasetError, match="the only entry that is wanted failed"):
+        left(min_side=1000)
+    write(table, "path,label", "wide.png,1")
+    with pytest.raises(
+        EmptyDatasetError, match="no image is wanted; nothing was written; the first: 'wide.png': its format is PNG"
+    ):
+        import_list(from_table(table), tmp_path / "y", formats=["jpeg"])
 
 
 def test_stratify_needs_one_label(tmp_path):
