@@ -90,7 +90,8 @@ class ImportReport:
             lines.append(f"  {visible(path)}  {number:,}{more}")
         if self.classes_path is not None:
             lines.append(f"{count(len(self.classes), 'class', 'classes')}, in {visible(self.classes_path)}:")
-            rows = [f"{number:>7}  {visible(name)}  {images:,}" for number, name, images in self.classes]
+            width = len(str(self.classes[-1][0]))
+            rows = [f"{number:>{width}}  {visible(name)}  {images:,}" for number, name, images in self.classes]
             lines += first_lines(rows, _MOST_CLASSES_SHOWN)
         if self.source_report is not None:
             lines.append(str(self.source_report))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from typing import Any, Iterable, Optional, Union
 
+from .. import arguments
 from ..errors import ArgumentTypeError, ArgumentValueError
 from ..text import Call, Text
 from ..values import ListEntry
@@ -30,10 +31,11 @@ def _maker_of(given: Any) -> Optional[str]:
 def open_list(list_file: ListLike, root: Union[None, str, os.PathLike] = None) -> ListSource:
     """The source of a list: of the path of a .lst file, of the entries themselves, or a source as it is.
 
-    ``root`` is the folder that relative image paths are relative to; by default that of the list file, or the current one.
+    ``root`` is the folder that relative image paths are relative to; by default that of the list file, or the current one. A
+    source has one already, and no other may be given with it.
     """
     if isinstance(list_file, ListSource):
-        if root is not None and os.path.abspath(root) != list_file.root:
+        if root is not None and not os.path.samefile(arguments.folder("root", root), list_file.root):
             rule = f"is {os.fspath(root)!r}, and the images of this list are in {list_file.root!r}"
             raise ArgumentValueError("root", rule, help="leave it out; what made the list knows the folder")
         return list_file

@@ -49,7 +49,7 @@ def convert(rec_path: _Path, output_path: _Path, to: str, *, seed: int = 0, over
     to : {'insightface', 'plain'}
         ``'insightface'``: what InsightFace's ``face2rec2.py`` writes. Record 0 has no image and the labels (n + 1, n + 1 + number
         of persons). The images are 1 to n, those of one person next to each other, in the order of the input, with the labels
-        (person, aligned); aligned is 1 where the input does not say it. Then comes a record without an image for each person,
+        (person, aligned), or with one, where the input does not say whether the face is aligned. Then comes a record without an image for each person,
         with the labels (start, end): the images of this person are start to end - 1. Persons are numbered from 0 on, in the order
         of their labels. The file ``property`` beside the output has the number of persons, and the height and the width of the
         images; 112,112 where they are not all of one size.
@@ -164,7 +164,7 @@ def _write_insightface(writer: RecordWriter, records: RecordFile, faces: Faces, 
     for key, place in enumerate(map(int, order), 1):
         content = records[int(faces.positions[place])].content
         sizes.add(image_size(content))
-        labels = [int(new_numbers[place]), int(faces.are_aligned[place])]
+        labels = [int(new_numbers[place]), *([int(faces.are_aligned[place])] if faces.are_aligned[place] >= 0 else [])]
         writer.write_frames(key, frame(pack_header(key, labels), content))
     for number in range(len(persons)):
         key = num_images + 1 + number

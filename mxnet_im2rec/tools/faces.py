@@ -24,7 +24,7 @@ class Faces(NamedTuple):
 
     positions: np.ndarray  # (n,) int64, of their records
     persons: np.ndarray  # (n,) int32, from 0 to 2**24
-    are_aligned: np.ndarray  # (n,) bool
+    are_aligned: np.ndarray  # (n,) int8: 1 or 0; -1 where the input does not say it
 
 
 def insightface_header(records: RecordFile) -> Optional[Record]:
@@ -39,7 +39,7 @@ def insightface_header(records: RecordFile) -> Optional[Record]:
 def read_faces(records: RecordFile) -> Faces:
     """Read every record once, for its labels; RecordFormatError names the first one that is no image of a person."""
     is_image = _are_images(records)
-    persons, are_aligned = np.empty(len(records), np.int32), np.empty(len(records), np.bool_)
+    persons, are_aligned = np.empty(len(records), np.int32), np.empty(len(records), np.int8)
     for position in range(len(records)):
         record = records[position]
         if is_image[position]:
@@ -65,7 +65,7 @@ def _are_images(records: RecordFile) -> np.ndarray:
     return (records.keys > 0) & (records.keys < np.uint64(end_of_images))
 
 
-def _labels(record: Record, path: str) -> Tuple[int, bool]:
+def _labels(record: Record, path: str) -> Tuple[int, int]:
     labels = record.labels.tolist()
     if not record.content:
         raise _wrong(path, record, "an image", "none")
@@ -73,7 +73,7 @@ def _labels(record: Record, path: str) -> Tuple[int, bool]:
         raise _wrong(path, record, "one label, the number of a person: a whole number from 0 to 2**24", str(labels))
     if len(labels) == 2 and labels[1] not in (0, 1):
         raise _wrong(path, record, "as a second label 0 or 1, whether the face is aligned", str(labels))
-    return int(labels[0]), len(labels) == 1 or bool(labels[1])
+    return int(labels[0]), -1 if len(labels) == 1 else int(labels[1])
 
 
 def _wrong(path: str, record: Record, expected: str, found: str) -> RecordFormatError:
