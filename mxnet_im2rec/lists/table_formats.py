@@ -141,7 +141,7 @@ class CsvTable(FileTable):
     def columns(self, wanted: Sequence[str]) -> List[str]:
         for line, cells in self._records():
             if isinstance(cells, str):
-                raise ListLineError(f"{self.name!r}, line {line}: {cells}")
+                raise ListLineError(f"{self.name!r}, line {line}: {cells} If it is not UTF-8, save it as UTF-8")
             names = [cell.strip() for cell in cells]
             if _NOT_UTF8.search("".join(names)):
                 raise ListLineError(f"{self.name!r}, line {line}: the names of the columns are not UTF-8; save it as UTF-8")
