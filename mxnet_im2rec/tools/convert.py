@@ -48,14 +48,15 @@ def convert(rec_path: _Path, output_path: _Path, to: str, *, seed: int = 0, over
         ``out`` or ``out.rec`` gives ``out.rec`` and ``out.idx``; a folder receives files named after the input.
     to : {'insightface', 'plain'}
         ``'insightface'``: what InsightFace's ``face2rec2.py`` writes. Record 0 has no image and the labels (n + 1, n + 1 + number
-        of persons). The images are 1 to n, those of one person next to each other, in the order of the input, with the labels
-        (person, aligned), or with one, where the input does not say whether the face is aligned. Then comes a record without an image for each person,
-        with the labels (start, end): the images of this person are start to end - 1. Persons are numbered from 0 on, in the order
-        of their labels. The file ``property`` beside the output has the number of persons, and the height and the width of the
-        images; 112,112 where they are not all of one size.
+        of persons). The images are 1 to n, those of one person next to each other, in the order of the input. Their labels are
+        (person, aligned), or (person) alone where the input does not say whether the face is aligned. Then comes a record without
+        an image for each person, with the labels (start, end): the images of this person are start to end - 1. Persons are
+        numbered from 0 on, in the order of their labels. The file ``property`` beside the output has the number of persons, and
+        the height and the width of the images; 112,112 where they are not all of one size.
 
         ``'plain'``: one label an image, which is the input's, indices from 0 on, and a random order. Readers that decode every
-        record need it, as NVIDIA DALI and ImageRecordIter do, and arcface_torch from PyTorch 1.12 on.
+        record need it, as NVIDIA DALI and ImageRecordIter do. arcface_torch reads both, but on new versions of PyTorch it fails on
+        images with two labels.
     seed : int
         Of the order of ``'plain'``. The same seed gives the same order everywhere.
     overwrite : bool
