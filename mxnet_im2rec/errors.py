@@ -181,16 +181,19 @@ class ErrorLimitExceeded(Im2RecError):
     failures_path : str or None
         The absolute path of the file that lists them, ``out.failed-run.failures.tsv``. The table of the dataset that was there
         before, ``out.failures.tsv``, is as it was.
+    question : str
+        Where not one image was there: whether the root is right. Else empty.
     """
 
     failures_path: Optional[str] = None
 
-    def __init__(self, failures: Sequence[Failure], error_limit: int) -> None:
+    def __init__(self, failures: Sequence[Failure], error_limit: int, question: str = "") -> None:
         self.failures = tuple(failures)
         self.error_limit = error_limit
+        self.question = question
         failed = count(len(self.failures), "entry", "entries")
         what = f" is {error_limit}; no output was written. The last one: "
-        super().__init__(Text(f"{failed} failed, ", Argument("error_limit"), what, str(self.failures[-1])))
+        super().__init__(Text(f"{failed} failed, ", Argument("error_limit"), what, str(self.failures[-1]), question))
 
 
 class EmptyDatasetError(Im2RecError, ValueError):

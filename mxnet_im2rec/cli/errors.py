@@ -135,6 +135,6 @@ def _describe_limit(error: ErrorLimitExceeded) -> str:
     """The failures themselves are lines above."""
     failed = count(len(error.failures), "entry", "entries")
     limit = Argument("error_limit")
-    advice = "Repair the list or the images, or allow more with "
+    advice = error.question or Text(". Repair the list or the images, or allow more with ", limit)
     table = "" if error.failures_path is None else f". All failures of this run: {error.failures_path!r}"
-    return Text(f"{failed} failed, ", limit, f" is {error.error_limit}: no output was written. {advice}", limit, table)
+    return Text(f"{failed} failed, ", limit, f" is {error.error_limit}: no output was written", advice, table)

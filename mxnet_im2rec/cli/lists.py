@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional, Tuple
+from typing import Any, Callable, Optional, Tuple
 
 import click
 
@@ -19,12 +19,24 @@ from .options import (
     overwrite_option,
     saying_what_becomes_of,
     seed_option,
+    verbosity,
     verbosity_options,
 )
 from .output import show
 from .progress import at_work
 
 _RATIO = click.FloatRange(0, 1)
+
+
+def filter_options(verb: str) -> Callable[..., Any]:
+    """The options of :class:`mxnet_im2rec.lists.filters.ImageFilter`; the verb says what becomes of an image."""
+    at_least, at_most = click.IntRange(min=1), click.FloatRange(min=1)
+    formats = click.option(
+        "--formats", metavar="NAME,NAME", help=f"{verb} images of other formats, such as jpeg,png, by content."
+    )
+    aspect = click.option("--max-aspect", type=at_most, metavar="R", help=f"{verb} images of more than R to 1.")
+    side = click.option("--min-side", type=at_least, metavar="N", help=f"{verb} images whose shorter side has fewer pixels.")
+    return lambda function: side(aspect(formats(function)))
 
 
 @click.command("list", short_help="Make lists of the images in a folder.")
@@ -57,6 +69,16 @@ _RATIO = click.FloatRange(0, 1)
     metavar="FILE",
     help="The numbers of the classes: a table as this command writes it, or a name a line.",
 )
+@click.option(
+    "--label-from",
+    metavar="REGEX",
+    help="What finds the class of an image in its path below ROOT, by its first group or all that it matches.",
+)
+@click.option(
+    "--group-from", metavar="REGEX", help="What finds the group of an image, such as a patient: no group is in two lists."
+)
+@click.option("--relative-to", type=FOLDER, help="What the paths in the lists are relative to; by default the lists' own folder.")
+@filter_options("Leave out")
 @overwrite_option("a list, or the table of the classes,")
 @json_option
 @verbosity_options
@@ -64,16 +86,19 @@ def list_(root: str, prefix: str, exts: Tuple[str, ...], **options: Any) -> int:
     """Make PREFIX.lst of the images under ROOT, with each folder as a class, and PREFIX_classes.txt, the table of the classes.
 
     With ratios there are several lists, PREFIX_train.lst, PREFIX_val.lst, PREFIX_test.lst; with chunks PREFIX_0.lst,
-    PREFIX_1.lst, ... The paths in them are relative to ROOT: give it to `check` and `pack` as --root. What is there already
-    under one of these names is replaced only with --overwrite.
+    PREFIX_1.lst, ... The paths in them are relative to the lists' own folder, so that `check`, `pack` and `verify` need no
+    --root. What is there already under one of these names is replaced only with --overwrite.
 
-    The exit code is 1 if an image had to be left out, such as one whose name has a line feed in it.
+    The exit code is 1 if an image had to be left out, such as one whose name has a line feed in it, or one in whose path
+    --label-from or --group-from finds nothing. An image that --min-side, --max-aspect or --formats leaves out is counted.
 
     \b
     Examples:
       im2rec list photos photos
       im2rec list photos photos --train-ratio 0.8 --test-ratio 0.1 --stratify
       im2rec list photos photos --flat --exts .jpg,.png --no-shuffle
+      im2rec list photos photos --label-from '(n[0-9]+)_[^/]*$'
+      im2rec list scans scans --train-ratio 0.8 --group-from 'patient[0-9]+' --min-side 224
     """
     from ..lists.making import make_list, paths_of
 
@@ -82,7 +107,7 @@ def list_(root: str, prefix: str, exts: Tuple[str, ...], **options: Any) -> int:
     written = paths_of(prefix, options["chunks"], options["train_ratio"], options["test_ratio"])
     with at_work(root, "images") as progress, saying_what_becomes_of(*written):
         report = make_list(root, prefix, progress=progress, **options)
-    show(report, ok=not report.left_out)
+    show(report, report.summary() if verbosity() < 0 else None, ok=not report.left_out)
     return FAILED if report.left_out else OK
 
 

@@ -32,6 +32,9 @@ _SIGNATURES = [
     (re.compile(rb"\s*(?:<\?xml|<!doctype|<html|<svg)", re.IGNORECASE), _MARKUP),
 ]
 
+FORMATS = tuple(dict.fromkeys(name for _, name in _SIGNATURES if name != _MARKUP))
+"""The formats of images that are known here."""
+
 MXNET_FORMATS = ("JPEG", "PNG", "BMP", "TIFF")
 """What the OpenCV inside MXNet 1.9.1 decodes."""
 

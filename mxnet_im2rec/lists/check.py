@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, Union
 
 from .. import arguments
@@ -22,6 +23,7 @@ from .check_file import FileCheck, FileResult
 from .check_report import CheckReport, Finding, place_of
 from .open_list import ListLike, open_list
 from .source import ListSource, is_duplicate
+from .wrong_root import question_about_root
 
 _CHUNK = 64  # entries that a thread takes at once
 
@@ -90,13 +92,13 @@ def check_list(
     source = open_list(list_file, root)
     total = None if progress is None else source.count()
     check_file = FileCheck(source.root, bool(pass_through), max_pixels, decode)
-    found = _Findings(source.name)
+    found = _Findings(source)
     entries = source.entries(bool(pack_labels), warn=False)
     for entry, result in _look_at_all(source, entries, check_file, num_threads):
         found.add(entry, result)
         if progress is not None:
             progress(found.num_entries, total, found.num_errors)
-    return found.report(source.root, started)
+    return found.report(started)
 
 
 _Looked = Tuple[Union[ListEntry, Failure], Optional[FileResult]]
@@ -125,8 +127,10 @@ def _look_at_all(source: ListSource, entries: Entries, check_file: FileCheck, nu
 class _Findings:
     """Collects the findings, and the figures of the list."""
 
-    def __init__(self, list_name: Optional[str]) -> None:
-        self._list_name = list_name
+    def __init__(self, source: ListSource) -> None:
+        self._source = source
+        self._list_name = source.name
+        self._num_there = 0  # images
         self._findings: List[Finding] = []
         self._counts: Counter = Counter()
         self._by_severity: Counter = Counter()
@@ -153,6 +157,7 @@ class _Findings:
         self._num_bytes += result.size
         if result.format is not None:
             self._formats[result.format] += 1
+        self._num_there += result.error is None or result.error[0] != "missing"
         if result.error is not None:
             self._add(result.error[0], "error", result.error[1], entry)
             return
@@ -184,8 +189,28 @@ class _Findings:
             where = (None, None, None) if entry is None else (entry.line, entry.index, entry.path)
             self._findings.append(Finding(self._list_name, *where, kind, severity, message))
 
+    def _ask_about_root(self) -> None:
+        """One finding in the place of all that are missing, if not one image is there."""
+        num_missing = self._counts["missing"]
+        if self._num_there or not num_missing:
+            return
+        first = next(finding for finding in self._findings if finding.kind == "missing")
+        path = str(first.path)
+        question = question_about_root(self._source, path)
+        if num_missing == 1:
+            asking = replace(first, message=Text(first.message, question))
+            self._findings = [asking if finding is first else finding for finding in self._findings]
+            return
+        where = os.path.join(self._source.root, path)
+        message = Text(f"of {num_missing:,} images not one is there: {path!r} was looked for at {where!r}", question)
+        others = [finding for finding in self._findings if finding.kind != "missing"]
+        self._findings = [*others, Finding(self._list_name, None, None, None, "root", "error", message)]
+        del self._counts["missing"]
+        self._counts["root"] = 1
+
     def _add_about_whole_list(self) -> None:
         """Add what can be known only after the whole list."""
+        self._ask_about_root()
         if not self.num_entries:
             self._add("no entry", "error", "there is no entry; packing needs at least one")
         if self._detection.header is not None:
@@ -210,11 +235,11 @@ class _Findings:
             self._by_severity["warning"] += count
             self._counts[kind] += count
 
-    def report(self, root: str, started: float) -> CheckReport:
+    def report(self, started: float) -> CheckReport:
         self._add_about_whole_list()
         return CheckReport(
             list_file=self._list_name,
-            root=root,
+            root=self._source.root,
             num_entries=self.num_entries,
             num_bytes=self._num_bytes,
             formats=dict(self._formats.most_common()),

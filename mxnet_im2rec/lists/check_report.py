@@ -29,7 +29,8 @@ class Finding:
         The image's path as the list has it.
     kind : str
         Errors: ``'line'`` (no entry), ``'duplicate'`` (its index was there before), ``'missing'``, ``'unreadable'``, ``'empty'``,
-        ``'format'`` (no image, or none that is decoded), ``'damaged'`` (not whole, for one), ``'too large'``, ``'no entry'``.
+        ``'format'`` (no image, or none that is decoded), ``'damaged'`` (not whole, for one), ``'too large'``, ``'no entry'``,
+        ``'root'`` (not one image is there: one finding in the place of all that are ``'missing'``).
         Warnings: ``'inexact label'``, ``'label width'``, ``'detection'``, ``'rotated'``, ``'damaged inside'`` (it decodes all the
         same, or is not decoded in packing). Notes: ``'key 0'``, ``'labels'``.
     severity : {'error', 'warning', 'note'}
@@ -120,7 +121,7 @@ class CheckReport:
         others.sort(key=lambda finding: finding.severity == "warning")  # the first errors must be among those shown
         shown = sorted(others[:_SHOWN], key=place_of)
         lines = [str(finding) for finding in shown]
-        more = self.num_errors + self.num_warnings - len(lines)
+        more = sum(self.counts.values()) - len(notes) - len(lines)
         if more:
             lines.append(f"... and {more:,} more")
         lines += [str(finding) for finding in notes]

@@ -5,8 +5,13 @@
 from __future__ import annotations
 
 import math
+import random
 from array import array
-from typing import Dict, List, Sequence, Tuple
+from collections import Counter
+from typing import Dict, Hashable, List, Optional, Sequence, Tuple
+
+from ..errors import EmptyDatasetError
+from ..text import count as count_of
 
 SUM_TOLERANCE = 1e-9  # of ratios: 0.7 + 0.2 + 0.1 is a little less than 1
 _TOLERANCE = 1e-6  # of an image: 100 images at a ratio of 0.29 are 28.999999999999996
@@ -57,10 +62,62 @@ def divide_each_label(order: Sequence[int], labels: Sequence[int], sizes: Sequen
             for position in positions[start : start + shares[label]]:
                 part_of[position] = part
             left[label] -= shares[label]
-    divided: List[List[int]] = [[] for _ in sizes]
+    return gather(order, part_of, len(sizes))
+
+
+def gather(order: Sequence[int], part_of: Sequence[int], num_parts: int) -> List[Sequence[int]]:
+    """The positions that go to each part, in the order given."""
+    divided: List[List[int]] = [[] for _ in range(num_parts)]
     for position in order:
         divided[part_of[position]].append(position)
     return list(divided)
+
+
+def divide_groups(
+    groups: Sequence[Hashable], ratios: Sequence[float], seed: Optional[int], labels: Optional[Sequence[int]] = None
+) -> List[int]:
+    """The part, counted from 0, that each item goes to, so that no group is in two parts; every part has a group at least.
+
+    ``groups`` has the group of each item; ``ratios`` how large the parts are to be, in proportion to each other. Large groups go
+    first, each where it leaves the share the smallest in proportion to what is wanted; groups of about the same size in random
+    order, unless the seed is None. With ``labels``, one an item, this is done label by label: a group counts as of its most
+    frequent label. EmptyDatasetError if there are fewer groups than parts.
+
+    Examples
+    --------
+    >>> divide_groups(['ann', 'ann', 'bob', 'cid', 'ann', 'bob'], [0.5, 0.5], None)
+    [0, 0, 1, 1, 0, 1]
+    """
+    sizes = Counter(groups)
+    if len(sizes) < len(ratios):
+        found = f"{count_of(len(sizes), 'group')} cannot be divided over {count_of(len(ratios), 'list')}"
+        raise EmptyDatasetError(f"{found}, since a group is never divided: a list would have no entry. Nothing was written")
+    order = list(sizes)
+    if seed is not None:
+        random.Random(seed).shuffle(order)
+    order.sort(key=lambda group: -sizes[group].bit_length())
+    if labels is not None:
+        label_of = _most_frequent(groups, labels)
+        order.sort(key=label_of.__getitem__)
+    filled = [0] * len(ratios)
+    part_of: Dict[Hashable, int] = {}
+    for place, group in enumerate(order):
+        empty = [part for part, size in enumerate(filled) if not size]
+        is_needed = len(order) - place <= len(empty)
+        shares = [(filled[part] + sizes[group]) / ratio for part, ratio in enumerate(ratios)]
+        part = min(empty if is_needed else range(len(ratios)), key=shares.__getitem__)
+        filled[part] += sizes[group]
+        part_of[group] = part
+    return [part_of[group] for group in groups]
+
+
+def _most_frequent(groups: Sequence[Hashable], labels: Sequence[int]) -> Dict[Hashable, int]:
+    """The label that most items of a group have; of several the smallest."""
+    found: Dict[Hashable, int] = {}
+    counts = Counter(zip(groups, labels))
+    for (group, label), _ in sorted(counts.items(), key=lambda item: (-item[1], item[0][1])):
+        found.setdefault(group, label)
+    return found
 
 
 def divide_in_proportion(counts: Sequence[int], total: int) -> List[int]:

@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""make_list(): a folder of images becomes image lists and a table of the classes. Opens no image.
+"""make_list(): a folder of images becomes image lists and a table of the classes.
 
 The order, the numbers and the names of the files are those of ``mxnet.tools.im2rec --list``, as long as nothing has to be
 rounded. That tool rounds images away; here each is in exactly one list.
@@ -11,91 +11,32 @@ from __future__ import annotations
 import numbers
 import os
 import random
+import re
 import time
+from array import array
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import Any, Callable, FrozenSet, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, Union
+from typing import Any, Callable, Dict, FrozenSet, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, Union
 
 from .. import arguments
 from ..errors import ArgumentTypeError, ArgumentValueError, EmptyDatasetError, OutputError
 from ..storage.writing import write_whole
-from ..text import Argument, Text, count, first_lines, visible
+from ..text import Argument, Text, count
 from ..values import ListEntry
 from .classes import class_table, table_lines
-from .dividing import SUM_TOLERANCE, cut, divide_each_label, plan_lists
-from .lines import format_line
-from .tree import ImageTree
+from .dividing import SUM_TOLERANCE, cut, divide_each_label, divide_groups, gather, plan_lists
+from .filters import ImageFilter
+from .lines import format_line, why_unlistable
+from .list_report import ListReport, part_of, shown
+from .picking import check_pattern, filter_out, leave_out_nameless, names_in
+from .relative import relative_path
+from .tree import MOST_KEPT, TOP, ImageTree
 
 IMAGE_EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 """Of the formats that MXNet's readers decode; so the lists serve with ``pass_through`` too."""
 
 _Path = Union[str, os.PathLike]
-_MOST_CLASSES_SHOWN = 1000
 _SHOWN = 10
-
-
-@dataclass(frozen=True)
-class ListReport:
-    """What :func:`mxnet_im2rec.make_list` wrote. Printing it gives the table of the classes and a summary.
-
-    Attributes
-    ----------
-    root : str
-        The folder that the paths in the lists are relative to, absolute.
-    lists : tuple of (str, int)
-        The absolute path of each list, and how many entries it has.
-    classes : tuple of (int, str, int)
-        The number, the name and the count of images of each class, by number.
-    classes_path : str
-        The absolute path of the class table.
-    num_images : int
-        How many images the lists hold together.
-    skipped : mapping of str to int
-        How many files were passed over, by their extension in lower case, ``'no extension'``, ``'hidden'`` (files and folders
-        whose name starts with a dot) or, if the folders within the root were not asked for, ``'folder'``. The most frequent
-        first.
-    left_out : tuple of (str, str)
-        The images and folders that had to be left out, and why: a name that no list can carry, a broken link, a link back to a
-        folder that it is in, a folder that may not be read. The first 1,000 at most.
-    num_left_out : int
-        How many there are in all.
-    seconds : float
-        How long the call took.
-    """
-
-    root: str
-    lists: Tuple[Tuple[str, int], ...]
-    classes: Tuple[Tuple[int, str, int], ...] = field(repr=False)
-    classes_path: str
-    num_images: int
-    skipped: Mapping[str, int]
-    left_out: Tuple[Tuple[str, str], ...] = field(repr=False)
-    num_left_out: int
-    seconds: float
-
-    def __str__(self) -> str:
-        num_images = count(self.num_images, "image")
-        lines: List[str] = [f"{num_images} of {count(len(self.classes), 'class', 'classes')} listed in {self.seconds:.1f} s"]
-        lines += [f"  {_shown(path)}  {number:,}" for path, number in self.lists]
-        if any(os.path.dirname(path) != self.root for path, _ in self.lists):
-            root_of_packing = Argument("root", function="im2rec")
-            lines.append(Text(f"the paths in them are relative to {_shown(self.root)}; pack with this as ", root_of_packing))
-        lines += [f"classes, in {_shown(self.classes_path)}:", *self._class_lines()]
-        if self.skipped:
-            kinds = [f"{number:,} {_shown(kind)}" for kind, number in self.skipped.items()]
-            more = f" and {len(kinds) - _SHOWN:,} more kinds" if len(kinds) > _SHOWN else ""
-            lines.append(f"skipped: {', '.join(kinds[:_SHOWN])}{more}")
-        if self.left_out:
-            lines.append(f"{self.num_left_out:,} left out:")
-            found = [f"{path!r}: {reason}" for path, reason in self.left_out]
-            lines += first_lines(found, _SHOWN, self.num_left_out)
-        return Text("\n").join(lines)
-
-    def _class_lines(self) -> List[str]:
-        shown = [(f"{number}", _shown(name), f"{count:,}") for number, name, count in self.classes[:_MOST_CLASSES_SHOWN]]
-        widths = [max((len(row[column]) for row in shown), default=0) for column in range(3)]
-        lines = [f"{row[0]:>{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}" for row in shown]
-        return first_lines(lines, _MOST_CLASSES_SHOWN, len(self.classes))
+_MANY = 1_000_000  # images, of which the lists have their exact shares
 
 
 def make_list(
@@ -113,16 +54,23 @@ def make_list(
     labels: Union[None, _Path, Mapping[str, int]] = None,
     progress: Optional[Callable[[int], Any]] = None,
     overwrite: bool = False,
+    label_from: Union[None, str, re.Pattern] = None,
+    group_from: Union[None, str, re.Pattern] = None,
+    relative_to: Optional[_Path] = None,
+    min_side: Optional[int] = None,
+    max_aspect: Optional[float] = None,
+    formats: Union[None, str, Iterable[str]] = None,
 ) -> ListReport:
     """Make image lists of the images in a folder; each folder of images within it is a class.
 
     Every image found is in exactly one list, under an index that no other image of the lists has. The same tree and arguments
-    give the same lists. Links are followed, but not back to a folder that they are in.
+    give the same lists. Links are followed, but not back to a folder that they are in. No image is opened, unless ``min_side``,
+    ``max_aspect`` or ``formats`` is given.
 
     Parameters
     ----------
     root : str or os.PathLike
-        The folder. The paths in the lists are relative to it, with ``/`` between folders.
+        The folder of the images.
     prefix : str or os.PathLike
         ``out`` or ``out.lst`` gives ``out.lst``, or ``out_train.lst``, ``out_val.lst`` and ``out_test.lst``; with chunks
         ``out_0.lst``, ``out_1.lst``, ... or ``out_0_train.lst``, ...; and the class table ``out_classes.txt``.
@@ -141,7 +89,8 @@ def make_list(
     seed : int
         Of the random order.
     stratify : bool
-        Divide each class by the ratios, and over the chunks, to within an image or two. The sizes of the lists are the same.
+        Divide each class by the ratios, and over the chunks, to within an image or two. The sizes of the lists are the same. With
+        ``group_from`` it is to within a group or two, and a group counts as of the class that most of its images have.
     labels : str, os.PathLike or mapping of str to int, optional
         The numbers of the classes; by default they are counted from 0 in the order of the sorted folders. A file is a class
         table as this function writes it, or has one name a line, whose numbers are 0, 1, ...; names may share a number. So
@@ -150,6 +99,23 @@ def make_list(
         Receives the count of images found so far, after each.
     overwrite : bool
         Whether to replace lists, and a class table, that are there already.
+    label_from : str or re.Pattern, optional
+        A regular expression that finds the class of an image in its path relative to the root, with ``/`` between folders: its
+        first group or, if it has none, all that it matches. ``r'(n\\d+)_[^/]*$'`` gives ``n01440764`` for
+        ``n01440764_tench.JPEG``. By default the numbers of the classes are counted from 0 in sorted order. Images in whose path
+        it finds nothing are left out, and reported.
+    group_from : str or re.Pattern, optional
+        A regular expression that finds the group of an image, such as a patient, in the same way. No group is in two lists. The
+        lists then have their shares only as nearly as whole groups allow.
+    relative_to : str or os.PathLike, optional
+        The folder that the paths in the lists are relative to; by default the folder of the lists, where no one needs a root.
+        A path has ``/`` between folders, and ``..`` where the images lie elsewhere.
+    min_side : int, optional
+        Filter out images whose shorter side has fewer pixels, by the header of the file.
+    max_aspect : float, optional
+        Filter out images whose longer side is more than this many times as long as the shorter one.
+    formats : str or iterable of str, optional
+        Filter out images of other formats than these, such as ``('jpeg', 'png')``, by the content of the file.
 
     Returns
     -------
@@ -159,9 +125,9 @@ def make_list(
     Raises
     ------
     ValueError, TypeError
-        If an argument is wrong, or a folder with images is not in ``labels``.
+        If an argument is wrong, or a class is not in ``labels``, or no list can hold the path from its folder to the root.
     EmptyDatasetError
-        If no image is found, or a list would have none.
+        If no image is found, or a list would have none, as where there are fewer groups than lists.
     FileExistsError
         If one of the lists, or the class table, is there already, unless ``overwrite`` is given.
     OSError
@@ -182,39 +148,60 @@ def make_list(
     for name, value in (("recursive", recursive), ("shuffle", shuffle), ("stratify", stratify)):
         arguments.flag(name, value)
     arguments.progress(progress, may_be_flag=False)
+    label_pattern = None if label_from is None else check_pattern("label_from", label_from)
+    group_pattern = None if group_from is None else check_pattern("group_from", group_from)
+    image_filter = ImageFilter(min_side, max_aspect, formats)
     root = arguments.folder("root", root)
     *outputs, classes_path = paths_of(prefix, chunks, *ratios)
+    base = os.path.dirname(classes_path) if relative_to is None else arguments.folder("relative_to", relative_to)
+    way = _way(root, base)
     table = None if labels is None else class_table(labels)
     keeps_table = _is_same_file(labels, classes_path)
     arguments.refuse_existing(outputs if keeps_table else [*outputs, classes_path], overwrite)
 
     tree = ImageTree(root, extensions)
     tree.walk(recursive, progress)
+    leave_out_nameless(tree, {"class": label_pattern, "group": group_pattern})
+    filtered = filter_out(tree, image_filter) if image_filter else []
     if not tree.names:
-        raise EmptyDatasetError(_why_none(tree, extensions))
+        raise EmptyDatasetError(_why_none(tree, extensions, filtered))
+    names, class_of = (tree.folders, tree.folder_of) if label_pattern is None else _classes(names_in(tree, label_pattern))
     if table is None:
-        table = {name: number for number, name in enumerate(tree.folders)}
-    label_of_folder = _labels_of(tree, table, labels)
-    sizes = [size for _, size in plan_lists(len(tree.names), chunks, *ratios)]
-    _check_sizes(sizes, outputs, len(tree.names))
-    divided = _divide(tree, label_of_folder, sizes, seed if shuffle else None, stratify)
+        table = {name: number for number, name in enumerate(names)}
+    label_of = _labels_of(names, table, labels, root)
+    labels_found = [label_of[each] for each in class_of]
+    seed_of_order = seed if shuffle else None
+    shares = None
+    if group_pattern is None:
+        sizes = [size for _, size in plan_lists(len(tree.names), chunks, *ratios)]
+        _check_sizes(sizes, outputs, len(tree.names))
+        divided = _divide(labels_found, sizes, seed_of_order, stratify)
+    else:
+        shares = tuple(size / _MANY for _, size in plan_lists(_MANY, chunks, *ratios))
+        parts = divide_groups(names_in(tree, group_pattern), shares, seed_of_order, labels_found if stratify else None)
+        divided = gather(_order(len(parts), seed_of_order), parts, len(outputs))
 
-    texts = [(path, _entry_lines(tree, label_of_folder, chosen)) for path, chosen in zip(outputs, divided)]
+    texts = [(path, _entry_lines(tree, way, labels_found, chosen)) for path, chosen in zip(outputs, divided)]
     if not keeps_table:
         texts.append((classes_path, table_lines(table)))
     _write_all(texts, overwrite)
-    count_of_folder = Counter(tree.folder_of)
-    count_of = {name: count_of_folder[folder] for folder, name in enumerate(tree.folders)}
+    by_number = sorted((number, name) for name, number in table.items())
+    counts = [Counter(names[class_of[position]] for position in chosen) for chosen in divided]
     return ListReport(
-        root=root,
-        lists=tuple(zip(outputs, sizes)),
-        classes=tuple(sorted((number, name, count_of.get(name, 0)) for name, number in table.items())),
+        root=base,
+        lists=tuple((path, len(chosen)) for path, chosen in zip(outputs, divided)),
+        classes=tuple((number, name, sum(each[name] for each in counts)) for number, name in by_number),
         classes_path=classes_path,
         num_images=len(tree.names),
         skipped=dict(_by_count(tree.skipped)),
         left_out=tuple(sorted(tree.left_out)),
         num_left_out=tree.num_left_out,
         seconds=time.monotonic() - started,
+        counts=tuple(tuple(each[name] for _, name in by_number) for each in counts),
+        lacking=_lacking(outputs, counts, names, classes_path),
+        shares=shares,
+        filtered=tuple(filtered[:MOST_KEPT]),
+        num_filtered=len(filtered),
     )
 
 
@@ -234,34 +221,65 @@ def _check_sizes(sizes: Sequence[int], paths: Sequence[str], num_images: int) ->
             )
 
 
-def _divide(
-    tree: ImageTree, label_of_folder: Sequence[int], sizes: Sequence[int], seed: Optional[int], stratify: bool
-) -> List[Sequence[int]]:
+def _divide(labels: Sequence[int], sizes: Sequence[int], seed: Optional[int], stratify: bool) -> List[Sequence[int]]:
     """The positions of the images that go into each list, in random order unless the seed is None."""
-    order = list(range(len(tree.names)))
+    order = _order(len(labels), seed)
+    return divide_each_label(order, labels, sizes) if stratify else cut(order, sizes)
+
+
+def _order(count: int, seed: Optional[int]) -> List[int]:
+    order = list(range(count))
     if seed is not None:
         random.Random(seed).shuffle(order)  # MXNet's tool gives its list the same order with random.seed(100)
-    if stratify:
-        return divide_each_label(order, [label_of_folder[folder] for folder in tree.folder_of], sizes)
-    return cut(order, sizes)
+    return order
 
 
-def _entry_lines(tree: ImageTree, label_of_folder: Sequence[int], positions: Iterable[int]) -> Iterator[str]:
+def _entry_lines(tree: ImageTree, way: str, labels: Sequence[int], positions: Iterable[int]) -> Iterator[str]:
     for position in positions:
-        label = float(label_of_folder[tree.folder_of[position]])
-        yield format_line(ListEntry(position, (label,), tree.path(position))) + "\n"
+        yield format_line(ListEntry(position, (float(labels[position]),), way + tree.path(position))) + "\n"
 
 
-def _labels_of(tree: ImageTree, table: Mapping[str, int], source: Any) -> List[int]:
-    unknown = [folder for folder in tree.folders if folder not in table]
+def _way(root: str, base: str) -> str:
+    """What stands before the paths relative to the root, so that they are relative to another folder."""
+    way = relative_path(root, base)
+    if way == TOP:
+        return ""
+    reason = why_unlistable(f"{way}/image")
+    if reason is not None:
+        what = f"the path from {base!r} to the images, {way!r}, cannot stand in a list: {reason}; rename the folder, or give "
+        raise ValueError(Text(what, Argument("relative_to", root)))
+    return way if way.endswith("/") else way + "/"
+
+
+def _classes(found: Sequence[str]) -> Tuple[List[str], Sequence[int]]:
+    """The sorted names of the classes, and for each image the place of its class among them."""
+    names = sorted(set(found))
+    place_of = {name: place for place, name in enumerate(names)}
+    return names, array("I", [place_of[name] for name in found])
+
+
+def _labels_of(names: Sequence[str], table: Mapping[str, int], source: Any, root: str) -> List[int]:
+    unknown = [name for name in names if name not in table]
     if unknown:
         more = f" and {len(unknown) - _SHOWN:,} more" if len(unknown) > _SHOWN else ""
-        names = ", ".join(map(repr, unknown[:_SHOWN])) + more
-        folders = "this folder with images is" if len(unknown) == 1 else "these folders with images are"
+        shown_names = ", ".join(map(repr, unknown[:_SHOWN])) + more
+        classes = "this class of images is" if len(unknown) == 1 else "these classes of images are"
         where = Text(Argument("labels")) if isinstance(source, Mapping) else f"the class table {os.fspath(source)!r}"
-        advice = f"add them there, or take them out of {tree.root!r}. Nothing was written"
-        raise ValueError(Text(f"{folders} not in ", where, f": {names}; {advice}"))
-    return [table[folder] for folder in tree.folders]
+        advice = f"add them there, or take them out of {root!r}. Nothing was written"
+        raise ValueError(Text(f"{classes} not in ", where, f": {shown_names}; {advice}"))
+    return [table[name] for name in names]
+
+
+def _lacking(
+    outputs: Sequence[str], counts: Sequence[Mapping[str, int]], names: Sequence[str], classes_path: str
+) -> Dict[str, Tuple[str, ...]]:
+    """The classes that a list lacks and another one has."""
+    lacking = {}
+    for path, count_of in zip(outputs, counts):
+        lacks = tuple(name for name in names if not count_of.get(name))
+        if lacks:
+            lacking[part_of(path, classes_path)] = lacks
+    return lacking
 
 
 def _write_all(texts: Sequence[Tuple[str, Iterator[str]]], overwrite: bool) -> None:
@@ -321,19 +339,17 @@ def _check_prefix(prefix: _Path) -> str:
     return text
 
 
-def _why_none(tree: ImageTree, extensions: Iterable[str]) -> str:
-    found = ", ".join(f"{number:,} {_shown(kind)}" for kind, number in _by_count(tree.skipped)[:_SHOWN])
+def _why_none(tree: ImageTree, extensions: Iterable[str], filtered: Sequence[Tuple[str, str]]) -> str:
+    found = ", ".join(f"{number:,} {shown(kind)}" for kind, number in _by_count(tree.skipped)[:_SHOWN])
     text = f"no image ({', '.join(sorted(extensions))}) in {tree.root!r}; {'skipped: ' + found if found else 'nothing is there'}"
     if tree.left_out:
         path, reason = min(tree.left_out)
         text += f"; {tree.num_left_out:,} left out, the first: {path!r}: {reason}"
+    if filtered:
+        path, reason = filtered[0]
+        text += f"; {len(filtered):,} filtered out, the first: {path!r}: {reason}"
     return f"{text}. Nothing was written"
 
 
 def _by_count(counts: Mapping[str, int]) -> List[Tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-
-
-def _shown(text: str) -> str:
-    """A name for a reader; what a terminal would take for something else is escaped, and blanks at an end are seen in quotes."""
-    return visible(text) if text == text.strip() else repr(text)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections import Counter
-from typing import Any, Callable, FrozenSet, List, Optional, Tuple
+from typing import Any, Callable, Collection, Dict, FrozenSet, List, Mapping, Optional, Tuple
 
 from .lines import why_unlistable
 
@@ -17,7 +17,8 @@ FOLDER = "folder"
 TOP = "."
 """What the folder itself is called among those within it."""
 
-_MOST_KEPT = 1000  # of the names that are left out
+MOST_KEPT = 1000
+"""Of the names that are left out."""
 
 
 class ImageTree:
@@ -66,6 +67,21 @@ class ImageTree:
             elif subfolders:
                 self.skipped[FOLDER] += len(subfolders)
 
+    def leave_out(self, reasons: Mapping[int, str]) -> None:
+        """Report images that were found as left out, each by its position with the reason. They stay until they are dropped."""
+        for position, reason in reasons.items():
+            self._leave_out(self.path(position), reason)
+
+    def drop(self, positions: Collection[int]) -> None:
+        """Forget the images at these positions, and the folders that have no other. The others move up."""
+        if not positions:
+            return
+        kept = [position for position in range(len(self.names)) if position not in positions]
+        folders: Dict[int, int] = {}  # from the place of a folder before to that of now
+        self.folder_of = array("I", [folders.setdefault(self.folder_of[position], len(folders)) for position in kept])
+        self.folders = [self.folders[place] for place in folders]
+        self.names = [self.names[position] for position in kept]
+
     def _look_into(self, folder: str) -> Tuple[List[str], List[str]]:
         """The names of a folder's images and of the folders in it; counts the others."""
         names: List[str] = []
@@ -105,7 +121,7 @@ class ImageTree:
 
     def _leave_out(self, path: str, reason: str) -> None:
         self.num_left_out += 1
-        if len(self.left_out) < _MOST_KEPT:
+        if len(self.left_out) < MOST_KEPT:
             self.left_out.append((path, reason))
 
 

@@ -21,6 +21,7 @@ from ..progress import Progress, open_progress
 from ..recordio.paths import DatasetPaths, is_of_failed_run, what_readers_stumble_on
 from ..text import Argument, Call, Text
 from ..values import Entries, Failure, ListEntry, PackReport
+from .missing import MissingImages
 from .moved_boxes import with_boxes_in_place
 from .resuming import check_complete
 from .resuming import resume as resume_run
@@ -191,7 +192,8 @@ def im2rec(
         succeeds removes that file. With ``num_workers=0`` its ``__cause__`` is
         the exception that the last one failed with.
     EmptyDatasetError
-        If there is nothing to write: MXNet crashes on an empty dataset.
+        If there is nothing to write: MXNet crashes on an empty dataset. It comes early, after 100 images, if none of these is
+        there, nor one of 1,000 others of the list: the root is wrong then, most likely, and the message asks that.
     WorkerDiedError
         If a worker process cannot be started or made ready. One that dies later is replaced, and its images are tried once more,
         each alone; one that kills a worker again fails.
@@ -272,7 +274,7 @@ class _Packing:
             pool = stack.enter_context(open_pool(self._worker, workers, settings.mp_context, settings.timeout))
             if settings.verify:
                 self._reader = stack.enter_context(self._start_reader())
-            run = Run(pool, self._worker, settings)
+            run = Run(pool, self._worker, settings, MissingImages(self._source))
             writer = RecordWriter(paths, through_mxnet=settings.need_mxnet, settings=self._text, resume=settings.resume)
             stack.enter_context(writer)
             stack.enter_context(self._tables)
@@ -307,7 +309,8 @@ class _Packing:
             num_resumed = resume_run(run, writer, entries)
             run.pack(writer, entries, show_progress)
         if not writer.num_records:
-            raise EmptyDatasetError(_why_empty(self._source, run.failures, self._failed_before), run.failures)
+            why = _why_empty(self._source, run.failures, self._failed_before, run.missing.question())
+            raise EmptyDatasetError(why, run.failures)
         if not self._source.is_unchanged():
             writer.forget()
             raise ListChangedError(f"{self._source.path!r} changed while it was read; nothing was written. Run it again")
@@ -406,11 +409,11 @@ def _note_failed_run(path: str, failures: Sequence[Failure], error: BaseExceptio
         _log.warning("what failed in this run is listed in %r", path)
 
 
-def _why_empty(source: ListSource, failures: Sequence[Failure], only: Optional[Sequence[Failure]]) -> str:
+def _why_empty(source: ListSource, failures: Sequence[Failure], only: Optional[Sequence[Failure]], question: str) -> str:
     name = "the list" if source.name is None else repr(source.name)
     if not failures:
         what = f"{name} has no entries" if only is None else Text(Argument("only"), f" names no entry of {name}")
         return Text(what, "; nothing was written")
     what = "the only entry" if len(failures) == 1 else f"all {len(failures):,} entries"
     which = f"of {name}" if only is None else Text(f"of {name} that ", Argument("only"), " names")
-    return Text(f"{what} ", which, " failed; nothing was written. The first: ", str(failures[0]))
+    return Text(f"{what} ", which, " failed; nothing was written. The first: ", str(failures[0]), question)

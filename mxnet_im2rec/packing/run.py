@@ -18,6 +18,7 @@ from ..engine.pool import Pieces
 from ..errors import ErrorLimitExceeded
 from ..progress import ProgressCallback
 from ..values import DamagedImage, Entries, Failure, ListEntry
+from .missing import MissingImages
 from .settings import PackSettings
 from .worker import DamagedRecord, Worker
 from .workers import BYTES_IN_FLIGHT, CHUNK_ENTRIES
@@ -56,8 +57,9 @@ class ListDigest:
 class Run:
     """How far a run has come, and the work on the entries that are left."""
 
-    def __init__(self, pool: Any, worker: Worker, settings: PackSettings) -> None:
+    def __init__(self, pool: Any, worker: Worker, settings: PackSettings, missing: MissingImages) -> None:
         self._pool, self._worker = pool, worker
+        self.missing = missing
         self._error_limit = settings.error_limit
         self.failures: List[Failure] = []  # the entries that failed, in the order of the list
         self.places_of_damaged: List[Tuple[int, DamagedImage]] = []  # each with the number of entries before it
@@ -72,10 +74,14 @@ class Run:
         not_secured: List[KeptFailure] = []
         next_checkpoint = self.num_entries + self._checkpoint_entries
         writer.share_writing(self._pool)
+        if self.num_entries:  # of a run before
+            self.missing.close()
         for entry, result in self.map(entries):
+            self.missing.see(result)
             if isinstance(result, Failure):
                 not_secured.append(KeptFailure(self.num_entries, writer.num_records, result))
                 self.fail(result)
+                self.missing.check(self.failures)
             else:
                 writer.write_frames(entry.index, self.look_at(result, entry, self.num_entries))
             self.take(entry)
@@ -110,7 +116,9 @@ class Run:
     def fail(self, failure: Failure) -> None:
         """Count a failure; ErrorLimitExceeded if it is one too many."""
         self.failures.append(failure)
-        _log.warning("failed: %s", failure)
+        self.missing.log(failure)
         if self._error_limit is not None and len(self.failures) > self._error_limit:
+            question = self.missing.question()
+            self.missing.close()
             made, error = self._worker.pipeline.last_error or (None, None)
-            raise ErrorLimitExceeded(self.failures, self._error_limit) from (error if made is failure else None)
+            raise ErrorLimitExceeded(self.failures, self._error_limit, question) from (error if made is failure else None)

@@ -55,8 +55,8 @@ def convert(rec_path: _Path, output_path: _Path, to: str, *, seed: int = 0, over
         the height and the width of the images; 112,112 where they are not all of one size.
 
         ``'plain'``: one label an image, which is the input's, indices from 0 on, and a random order. Readers that decode every
-        record need it, as NVIDIA DALI and ImageRecordIter do. arcface_torch reads both, but on new versions of PyTorch it fails on
-        images with two labels.
+        record need it, as NVIDIA DALI and ImageRecordIter do. arcface_torch reads both, but with a new PyTorch it fails on images
+        that have two labels.
     seed : int
         Of the order of ``'plain'``. The same seed gives the same order everywhere.
     overwrite : bool

@@ -36,8 +36,9 @@ def test_list_writes_the_list_and_the_class_table_and_prints_it(tree):
     assert result.stderr == ""
 
 
-def test_list_says_what_to_give_to_pack(tree):
-    out = call("list", tree, tree.parent / "all").stdout
+def test_list_says_what_to_give_to_pack_where_that_is_needed(tree):
+    assert "--root" not in call("list", tree, tree.parent / "all").stdout
+    out = call("list", tree, tree.parent / "classic", "--relative-to", tree).stdout
     assert f"the paths in them are relative to {tree}; pack with this as --root\n" in out
 
 
@@ -58,7 +59,7 @@ def test_list_takes_every_option(tree):
     assert {line.split("\t")[1] for line in lines_of(tree.parent / "x.lst")} == {"7", "9"}
     shutil.copy(tree / "cats" / "camera.png", tree / "top.png")
     call("list", tree, prefix, "--flat", "--overwrite")
-    assert lines_of(tree.parent / "x.lst") == ["0\t0\ttop.png"]
+    assert lines_of(tree.parent / "x.lst") == ["0\t0\tphotos/top.png"]
 
 
 def test_list_as_json(tree):
@@ -198,8 +199,8 @@ def test_check_shows_its_progress(photos, monkeypatch):
 def test_list_check_pack_as_a_shell_calls_them(tree):
     folder = tree.parent
     shell("list", "photos", "photos", folder=folder)
-    shell("check", "photos.lst", "--root", "photos", folder=folder)
+    shell("check", "photos.lst", folder=folder)
     (tree / "cats" / "camera.png").unlink()
-    out, err = shell("check", "photos.lst", "--root", "photos", folder=folder, code=1)
+    out, err = shell("check", "photos.lst", folder=folder, code=1)
     assert "camera.png" in out
     assert err == ""

@@ -5,6 +5,7 @@
 import argparse
 import os
 import random
+import re
 import shutil
 import time
 from collections import Counter
@@ -101,7 +102,7 @@ def test_the_lists_are_those_of_mxnets_tool_where_nothing_is_rounded(tree, tmp_p
     if not options.get("recursive", True):
         plant(tree, "another.jpg", "more.jpg")
     expected = reference_lists(tree, tmp_path / "reference", **options)
-    report = make_list(tree, tmp_path / "out", **options)
+    report = make_list(tree, tmp_path / "out", relative_to=tree, **options)
     assert as_reference(report) == expected
     printed = capfd.readouterr().out
     if options.get("recursive", True):
@@ -113,7 +114,7 @@ def test_every_image_is_in_exactly_one_list_with_an_index_of_its_own(tree, tmp_p
         plant(tree, f"many/{count}.jpg")
     for options in ({"train_ratio": 0.7, "test_ratio": 0.3}, {"train_ratio": 1 / 3, "test_ratio": 1 / 3, "chunks": 3}):
         for stratify in (False, True):
-            report = make_list(tree, tmp_path / "out", stratify=stratify, overwrite=True, **options)
+            report = make_list(tree, tmp_path / "out", stratify=stratify, overwrite=True, relative_to=tree, **options)
             entries = all_entries(report)
             assert sorted(entry.index for entry in entries) == list(range(report.num_images))
             found = {str(path.relative_to(tree)) for path in tree.rglob("*") if path.suffix.lower() in IMAGE_EXTENSIONS}
@@ -136,7 +137,7 @@ def test_what_mxnets_tool_loses_by_rounding_is_here(tmp_path):
 
 def test_the_report_says_everything(tree, tmp_path):
     report = make_list(tree, tmp_path / "out")
-    assert report.root == str(tree)
+    assert report.root == str(tmp_path)
     assert report.lists == ((str(tmp_path / "out.lst"), 8),)
     assert report.classes == ((0, ".", 2), (1, "a", 1), (2, "a/c", 1), (3, "a/c/e", 1), (4, "a-b", 1), (5, "b", 2))
     assert report.classes_path == str(tmp_path / "out_classes.txt")
@@ -148,8 +149,11 @@ def test_the_report_says_everything(tree, tmp_path):
     assert "8 images of 6 classes" in text
     assert "\n  2  a/c    1\n" in text
     assert "skipped: 2 .webp, 1 .md, 1 .txt, 1 no extension" in text
-    assert f"relative to {tree}" in text
+    assert "relative to" not in text
     assert "relative to" not in str(make_list(tree, tree / "out"))
+    report = make_list(tree, tmp_path / "other", relative_to=tree)
+    assert report.root == str(tree)
+    assert f"\nthe paths in them are relative to {tree}; pack with this as root\n" in str(report)
     table = (tmp_path / "out_classes.txt").read_text("utf-8")
     assert table == "0\t.\n1\ta\n2\ta/c\n3\ta/c/e\n4\ta-b\n5\tb\n"
 
@@ -282,7 +286,7 @@ def test_separate_trees_agree_by_a_class_table(tmp_path):
     train = plant_classes(tmp_path / "train", {"ant": 2, "bee": 2, "cat ": 2})
     val = plant_classes(tmp_path / "val", {"bee": 1, "cat ": 2})
     table = make_list(train, tmp_path / "train").classes_path
-    report = make_list(val, tmp_path / "val", labels=table)
+    report = make_list(val, tmp_path / "val", labels=table, relative_to=val)
     assert report.classes == ((0, "ant", 0), (1, "bee", 1), (2, "cat ", 2))
     assert {(entry.path.split("/")[0], entry.labels[0]) for entry in entries_of(report)} == {("bee", 1.0), ("cat ", 2.0)}
     assert Path(report.classes_path).read_bytes() == Path(table).read_bytes()
@@ -332,10 +336,10 @@ def test_a_folder_that_the_table_does_not_have_is_named_and_nothing_is_written(t
     root = plant_classes(tmp_path / "photos", {"ant": 2, "bee": 2, "cat": 2})
     out = tmp_path / "out"
     out.mkdir()
-    with pytest.raises(ValueError, match=r"these folders with images are not in labels: 'ant', 'cat'; .*Nothing was written"):
+    with pytest.raises(ValueError, match=r"these classes of images are not in labels: 'ant', 'cat'; .*Nothing was written"):
         make_list(root, out / "x", labels={"bee": 0})
     (tmp_path / "table").write_text("ant\ncat")
-    with pytest.raises(ValueError, match=r"this folder with images is not in the class table '.*table': 'bee'"):
+    with pytest.raises(ValueError, match=r"this class of images is not in the class table '.*table': 'bee'"):
         make_list(root, out / "x", labels=tmp_path / "table")
     assert list(out.iterdir()) == []
     with pytest.raises(FileNotFoundError):
@@ -355,6 +359,11 @@ def test_extensions_in_every_spelling(tmp_path):
     root = plant(tmp_path / "photos", "a.jpg", "b.JPG", "c.Png", "d.webp", "e", ".f.jpg", "jpg", "g.jpg.txt")
     assert make_list(root, tmp_path / "one", exts=["JPG"]).num_images == 2
     assert make_list(root, tmp_path / "two", exts="jpg").num_images == 2
+    assert (
+        make_list(root, tmp_path / "three", exts=".JPG").num_images
+        == make_list(root, tmp_path / "four", exts="jPg").num_images
+        == 2
+    )
     report = make_list(root, tmp_path / "out", exts=(".jpg", "png", ".WEBP"))
     assert report.num_images == 4
     assert dict(report.skipped) == {".txt": 1, "hidden": 1, "no extension": 2}
@@ -374,7 +383,7 @@ def test_a_flat_list_counts_the_folders_that_it_passed_over(tree, tmp_path):
 def test_a_name_that_no_list_can_carry_is_left_out_and_reported(tmp_path, name):
     root = plant(tmp_path / "photos", name, "good.jpg")
     report = make_list(root, tmp_path / "out")
-    assert [entry.path for entry in entries_of(report)] == ["good.jpg"]
+    assert [entry.path for entry in entries_of(report)] == ["photos/good.jpg"]
     assert [path for path, _ in report.left_out] == [name]
     assert "its name cannot stand in a list" in report.left_out[0][1]
     assert report.num_left_out == 1
@@ -397,7 +406,7 @@ def test_a_folder_with_such_a_name_is_no_class(tmp_path):
 def test_names_with_blanks_and_letters_of_all_kinds_survive(tmp_path):
     names = ["a b/c  d.jpg", "写真/naïve.jpg", "x /y.jpg", "#hash/;semi?.jpg", "1 2/3.jpg", "-/-.jpg", "é\u0301/\x01.jpg"]
     root = plant(tmp_path / "photos", *names)
-    report = make_list(root, tmp_path / "out")
+    report = make_list(root, root / "out")
     assert sorted(entry.path for entry in entries_of(report)) == sorted(names)
     assert sorted(read_classes(report.classes_path)) == sorted(os.path.dirname(name) for name in names)
     assert "\x01" not in str(report)
@@ -415,7 +424,7 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
     (root / "broken.jpg").symlink_to(root / "nowhere.jpg")
     (root / "circle.jpg").symlink_to(root / "circle.jpg")
     os.mkfifo(root / "pipe.jpg")
-    report = make_list(root, tmp_path / "out", shuffle=False)
+    report = make_list(root, tmp_path / "out", shuffle=False, relative_to=root)
     paths = [entry.path for entry in entries_of(report)]
     assert paths == ["d.jpg", "a/1.jpg", "b/2.jpg", "b/to a/1.jpg", "c/3.jpg", "c/deeper/4.jpg"]
     reasons = dict(report.left_out)
@@ -512,6 +521,13 @@ WRONG = [
     ({"prefix": "/nowhere/x"}, FileNotFoundError, "does not exist; make it first"),
     ({"root": "/nowhere"}, NotADirectoryError, "is no folder"),
     ({"root": 3}, TypeError, "root must be a str"),
+    ({"relative_to": "/nowhere"}, NotADirectoryError, "relative_to '/nowhere' is no folder"),
+    ({"label_from": "("}, ValueError, r"label_from must be a regular expression \(missing \), unterminated"),
+    ({"group_from": 3}, TypeError, "group_from must be a regular expression, not 3"),
+    ({"group_from": re.compile(b"a")}, TypeError, "group_from must be a regular expression"),
+    ({"min_side": 0}, ValueError, "min_side must be at least 1"),
+    ({"max_aspect": 0.9}, ValueError, "max_aspect must be at least 1"),
+    ({"formats": "text"}, ValueError, "formats must be of avif"),
 ]
 
 
