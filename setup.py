@@ -14,6 +14,12 @@ photos = ["scikit-image>=0.19"]  # its wheels carry real photos
 plot = ["matplotlib>=3.5"]
 parquet = ["pyarrow>=12"]
 frames = ["pandas>=2", "polars>=1"]  # whatever NumPy there is; each Python has versions that fit
+formats = [  # Pillow has AVIF from 11.3 on, which needs Python 3.9
+    'pillow>=11.3; python_version >= "3.9"',
+    'pillow>=10.1; python_version < "3.9"',
+    'pillow-avif-plugin>=1.4; python_version < "3.9"',
+    "pillow-heif>=0.16",
+]
 
 setup(
     name="mxnet_im2rec",
@@ -44,11 +50,12 @@ setup(
     ],
     extras_require={
         "demo": photos,
+        "formats": formats,
         "plot": plot,
         "parquet": parquet,
         "test": [
-            *["pytest>=7", "pytest-timeout>=2", "pytest-xdist>=3", "hypothesis>=6", "psutil>=5", "pillow"],
-            *[*photos, *plot, *parquet, *frames],
+            *["pytest>=7", "pytest-timeout>=2", "pytest-xdist>=3", "hypothesis>=6", "psutil>=5"],
+            *[*formats, *photos, *plot, *parquet, *frames],
         ],
         "lint": ["ruff==0.17.*", "mypy>=1.5"],
     },

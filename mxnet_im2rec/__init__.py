@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from .lists.coco import from_coco
     from .lists.dataset import from_dataset
     from .lists.detection import DetectionReport
+    from .lists.duplicates import find_duplicates
+    from .lists.duplicates_report import DuplicateGroup, DuplicateImage, DuplicatesReport
     from .lists.importing import ImportReport, import_list
     from .lists.making import ListReport, make_list
     from .lists.source import ListSource
@@ -72,6 +74,9 @@ __all__ = [
     "CheckReport",
     "DamagedImage",
     "DetectionReport",
+    "DuplicateGroup",
+    "DuplicateImage",
+    "DuplicatesReport",
     "EmptyDatasetError",
     "ErrorLimitExceeded",
     "ExtractReport",
@@ -119,6 +124,7 @@ __all__ = [
     "from_table",
     "from_voc",
     "from_yolo",
+    "find_duplicates",
     "im2rec",
     "import_list",
     "make_list",
@@ -138,6 +144,8 @@ _HOMES = {
     "lists.dataset": ["from_dataset"],
     "lists.detection": ["DetectionReport"],
     "lists.importing": ["ImportReport", "import_list"],
+    "lists.duplicates": ["find_duplicates"],
+    "lists.duplicates_report": ["DuplicateGroup", "DuplicateImage", "DuplicatesReport"],
     "lists.making": ["ListReport", "make_list"],
     "lists.source": ["ListSource"],
     "lists.table": ["TableSource", "from_table"],

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable, List, Optional, Tuple
 
 import click
 
@@ -112,11 +112,15 @@ def list_(root: str, prefix: str, exts: Tuple[str, ...], **options: Any) -> int:
 
 
 @click.command(short_help="Find what is wrong with a list before packing it.")
-@click.argument("list_file", metavar="LIST", type=INPUT)
-@click.option("--root", type=FOLDER, help="The folder of the images; by default the list's own.")
+@click.argument("list_file", metavar="LIST...", nargs=-1, required=True, type=INPUT)
+@click.option("--root", type=FOLDER, help="The folder of the images; by default each list's own.")
 @no_pack_labels_option("The first label alone will be stored; give it if you will pack with it.")
 @click.option("--pass-through", is_flag=True, help="The files' own bytes will be stored; give it if you will pack with it.")
 @click.option("--decode", is_flag=True, help="Decode every image too, and name those that are damaged inside.")
+@click.option("--min-side", type=click.IntRange(min=1), metavar="N", help="Warn of images whose shorter side is below N pixels.")
+@click.option("--max-aspect", type=click.FloatRange(min=1), metavar="R", help="Warn of images with sides of more than R to 1.")
+@click.option("--formats", metavar="NAME,NAME", help="Warn of images of other formats, by content, than these: jpeg,png.")
+@click.option("--duplicates", is_flag=True, help="Find images that stand in the lists more than once, by bytes and by pixels.")
 @max_pixels_option("An image with more pixels is an error; give it if you will pack with it.")
 @click.option(
     "--threads",
@@ -128,26 +132,47 @@ def list_(root: str, prefix: str, exts: Tuple[str, ...], **options: Any) -> int:
 )
 @json_option
 @verbosity_options
-def check(list_file: str, root: Optional[str], **options: Any) -> int:
+def check(list_file: Tuple[str, ...], root: Optional[str], duplicates: bool, **options: Any) -> int:
     """Find what is wrong with LIST and its images: a line for each finding, with the line of the list, and a summary.
 
     Without --decode nothing is decoded, so it is quick, and damage in the middle of an image shows only when it is packed. The
     exit code is 1 if packing would fail on an entry; warnings and notes leave it at 0.
 
+    With --duplicates all images of all lists are decoded and compared. The exit code is then 1 too if an image stands in more
+    than one list; an image that stands twice in one list leaves it at 0.
+
     \b
     Examples:
       im2rec check photos.lst
-      im2rec check train.lst --root photos
-      im2rec check train.lst --root photos --decode
+      im2rec check train.lst --root photos --decode --min-side 224 --formats jpeg,png
+      im2rec check train.lst val.lst test.lst --root photos --duplicates
     """
     from ..lists.check import check_list
+    from ..lists.duplicates import find_duplicates
     from ..text import Text
 
-    with at_work(list_file, "entries") as progress:
-        report = check_list(list_file, root, progress=progress, **options)
+    reports: List[Any] = []
+    for each in list_file:
+        with at_work(each, "entries") as progress:
+            reports.append(check_list(each, root, progress=progress, **options))
+    lines = [line for report in reports for line in _lines_of(report)]
+    if duplicates:
+        limits = {name: options[name] for name in ("max_pixels", "num_threads")}
+        with at_work(list_file[0], "images compared") as progress:
+            found = find_duplicates(list_file, root, progress=progress, **limits)
+        reports.append(found)
+        lines.append(str(found))
+    ok = all(report.ok for report in reports)
+    if len(reports) == 1:
+        show(reports[0], Text("\n").join(lines))
+    else:
+        checks = reports[: len(list_file)]
+        show({"lists": checks, "duplicates": reports[-1] if duplicates else None, "ok": ok}, Text("\n").join(lines))
+    return OK if ok else FAILED
+
+
+def _lines_of(report: Any) -> List[str]:
+    """Of a report on one list."""
     lines = [str(finding) for finding in report.findings]
     more = sum(report.counts.values()) - len(lines)
-    if more:
-        lines.append(f"... and {more:,} more")
-    show(report, Text("\n").join([*lines, report.summary()]))
-    return OK if report.ok else FAILED
+    return [*lines, *([f"... and {more:,} more"] if more else []), report.summary()]

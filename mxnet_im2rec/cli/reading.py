@@ -91,27 +91,35 @@ def verify(rec_path: str, list_file: Optional[str], transforms: TransformOptions
 @classes_option
 @click.option("--plot", "path", type=OUTPUT, metavar="FILE", help="Draw it too, as .png, .svg or .pdf (needs matplotlib).")
 @overwrite_option("the picture of --plot")
+@click.option(
+    "--pixels", is_flag=True, help="Decode all images: the mean and the deviation of red, green and blue, for Normalize."
+)
+@max_pixels_option("With --pixels: images with more pixels are not decoded; they are named.")
+@workers_option("With --pixels: threads that decode; by default one for each CPU. 0: none.")
 @json_option
 @verbosity_options
-def info(rec_path: str, idx_path: Optional[str], path: Optional[str], overwrite: bool, classes: Optional[str]) -> None:
+def info(rec_path: str, idx_path: Optional[str], path: Optional[str], overwrite: bool, **options: Any) -> int:
     """Count what REC holds: records, formats, labels, sizes.
+
+    The exit code is 1 if --pixels finds an image that does not decode.
 
     \b
     Examples:
       im2rec info photos_rec.rec
       im2rec info photos_rec.rec --plot photos_rec.png
-      im2rec info photos_rec.rec --json
+      im2rec info photos_rec.rec --pixels --json
     """
     from ..arguments import refuse_existing
     from ..tools.summary import summarize
 
     pictures = [] if path is None else [path]
     refuse_existing(pictures, overwrite)
-    with at_work(rec_path), saying_what_becomes_of(*pictures):
-        summary = summarize(rec_path, idx_path, classes=classes)
+    with at_work(rec_path, "records") as progress, saying_what_becomes_of(*pictures):
+        summary = summarize(rec_path, idx_path, progress=progress if options["pixels"] else None, **options)
         if path is not None:
             summary.plot(path)
     show(summary)
+    return FAILED if summary.num_undecoded else OK
 
 
 @click.command(short_help="Show some of the images in one picture.")

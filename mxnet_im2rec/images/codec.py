@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""Image files to arrays and back, by OpenCV. Opens no file, knows nothing of records.
+"""Image files to arrays and back, by OpenCV; a few formats by Pillow. Opens no file, knows nothing of records.
 
 Arrays are in OpenCV's channel order here: (H, W, 3) BGR, (H, W, 4) BGRA, (H, W) grey.
 """
@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import ArgumentValueError, ImageError
 from ..opencv_compat import cv2
-from . import jpeg
+from . import jpeg, pillow_formats
 from .checks import check_whole
 from .formats import describe
 
@@ -86,13 +86,19 @@ def _warn_of_hanging() -> None:
 
 
 def decode(data: bytes, color: int, head: Optional[jpeg.Head] = None) -> np.ndarray:
-    """Decode an image file of any format that OpenCV decodes; ImageError if it is truncated or cannot be decoded.
+    """Decode an image file of any format that OpenCV decodes, or Pillow here; ImageError if it is truncated or cannot be decoded.
 
     Colour 1 gives (H, W, 3) BGR uint8, colour 0 (H, W) grey uint8, both with the EXIF orientation applied. Colour -1 gives what
     is stored, not rotated: also (H, W, 4) BGRA, and uint16. The head of a JPEG can be given, if it was read before.
     """
     check_whole(data, head)
-    return _decode(data, _DECODE_FLAGS[color])
+    by_pillow = pillow_formats.format_of(data) if head is None else None
+    if by_pillow is None:
+        return _decode(data, _DECODE_FLAGS[color])
+    image = pillow_formats.decode(data, by_pillow, color)
+    if color == -1 or image.ndim == (3 if color else 2):
+        return image
+    return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR if color else cv2.COLOR_BGR2GRAY)
 
 
 def _decode(data: bytes, flags: int) -> np.ndarray:

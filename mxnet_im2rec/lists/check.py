@@ -9,7 +9,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import replace
-from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 from .. import arguments
 from ..engine.ordered import ordered_map
@@ -21,6 +21,7 @@ from ..text import Argument, Text, count
 from ..values import Entries, Failure, ImageEntry, ListEntry
 from .check_file import FileCheck, FileResult
 from .check_report import CheckReport, Finding, place_of
+from .filters import ImageFilter
 from .open_list import ListLike, open_list
 from .source import ListSource, is_duplicate
 from .wrong_root import question_about_root
@@ -36,6 +37,9 @@ def check_list(
     pass_through: bool = False,
     max_pixels: Optional[int] = MAX_PIXELS,
     decode: Union[bool, Callable] = False,
+    min_side: Optional[int] = None,
+    max_aspect: Optional[float] = None,
+    formats: Union[None, str, Iterable[str]] = None,
     num_threads: int = 4,
     progress: Optional[Callable[[int, Optional[int], int], Any]] = None,
 ) -> CheckReport:
@@ -58,6 +62,10 @@ def check_list(
         True decodes every image too, one at a time: damage inside one is found as far as the decoder notices. That is a warning,
         since packing stores such an image all the same; with ``strict=True`` packing refuses it. A decoder of your own, which
         packing will use too, decodes every image.
+    min_side, max_aspect : number, optional
+        An image whose shorter side has fewer pixels, or whose longer side is more times as long, is a warning. Packing takes it.
+    formats : str or iterable of str, optional
+        An image whose content has another format than one of these, such as ``('jpeg', 'png')``, is a warning.
     num_threads : int
         How many files are looked at at once, at least 1, and at most 64 or, if that is more, 16 for each CPU.
     progress : callable, optional
@@ -89,9 +97,10 @@ def check_list(
     max_pixels = None if max_pixels is None else arguments.whole_number("max_pixels", max_pixels, 1)
     num_threads = arguments.few_enough("num_threads", arguments.whole_number("num_threads", num_threads, 1))
     arguments.progress(progress, may_be_flag=False)
+    wanted = ImageFilter(min_side, max_aspect, formats)
     source = open_list(list_file, root)
     total = None if progress is None else source.count()
-    check_file = FileCheck(source.root, bool(pass_through), max_pixels, decode)
+    check_file = FileCheck(source.root, bool(pass_through), max_pixels, decode, wanted)
     found = _Findings(source)
     entries = source.entries(bool(pack_labels), warn=False)
     for entry, result in _look_at_all(source, entries, check_file, num_threads):
@@ -161,6 +170,8 @@ class _Findings:
         if result.error is not None:
             self._add(result.error[0], "error", result.error[1], entry)
             return
+        if result.unwanted is not None:
+            self._add("unwanted", "warning", result.unwanted, entry)
         if result.damage is not None:
             self._add("damaged inside", "warning", result.damage, entry)
         if result.orientation != 1:

@@ -13,7 +13,7 @@ import stat
 from typing import BinaryIO, Callable, NamedTuple, Optional, Tuple, Union
 
 from ..errors import ImageError
-from ..images import jpeg, png
+from ..images import jpeg, pillow_formats, png
 from ..images.arrays import as_image
 from ..images.checks import check_number, check_readable_by_mxnet, check_size, check_whole
 from ..images.decoder_messages import listen_to
@@ -23,6 +23,7 @@ from ..limits import HEADER_BYTES, why_too_large
 from ..storage.opening import open_without_waiting
 from ..text import Argument, Text, message_of
 from ..values import ImageEntry, ListEntry
+from .filters import ImageFilter
 
 UNKNOWN, PIXELS = "unknown", "pixels"
 
@@ -37,17 +38,26 @@ class FileResult(NamedTuple):
     size: int = 0  # in bytes
     format: Optional[str] = None  # such as 'JPEG'; 'unknown' if it is no image; None if it was not read
     orientation: int = 1  # the EXIF orientation of a JPEG that is stored as it is; else 1
+    unwanted: Optional[str] = None  # why a filter would leave the image out
     damage: Optional[str] = None  # what is damaged inside an image that decodes all the same
 
 
 class FileCheck:
     """Looks at the file of an entry, as far as it must to know whether packing fails on it."""
 
-    def __init__(self, root: str, pass_through: bool, max_pixels: Optional[int], decode: Union[bool, Callable] = False) -> None:
+    def __init__(
+        self,
+        root: str,
+        pass_through: bool,
+        max_pixels: Optional[int],
+        decode: Union[bool, Callable] = False,
+        wanted: Optional[ImageFilter] = None,
+    ) -> None:
         self._root = root
         self._pass_through = pass_through
         self._max_pixels = max_pixels
         self._decode = decode
+        self._wanted = wanted
 
     def __call__(self, entry: ListEntry) -> FileResult:
         if isinstance(entry, ImageEntry):
@@ -113,6 +123,10 @@ class FileCheck:
                     stream.seek(-len(png.END), os.SEEK_END)
                 if size == len(head) or _read(stream, len(png.END)) != png.END:
                     check_whole(_rest(stream, head, size))
+            elif pillow_formats.format_of(head) is not None:
+                missing = pillow_formats.why_not_decoded(str(pillow_formats.format_of(head)))
+                if missing is not None:
+                    raise ImageError(f"{describe(head)}: {missing}")
             elif not (_has_decoder(path) if path is not None else _decode(_rest(stream, head, size))[0] is None):
                 raise ImageError(why_no_image(head) or f"OpenCV does not decode it: {describe(head)}")
         except OSError:
@@ -122,13 +136,16 @@ class FileCheck:
             text = message_of(problem) if isinstance(problem, ImageError) else f"its {name} header is damaged: {problem}"
             error = ("format" if is_format else "damaged", text)
         error = error or self._too_large(stream, head, size, entry)
+        unwanted = None
+        if self._wanted and error is None:
+            unwanted = self._wanted.why_not(head if image_size(head) is not None else _rest(stream, head, size))
         damage = None
         if self._decode and error is None:
             fault, damage = _decode(_rest(stream, head, size))
             if fault is not None and not self._pass_through:
                 error = ("damaged", fault)
             damage = damage or fault
-        return FileResult(error, size, name or UNKNOWN, orientation if self._pass_through else 1, damage)
+        return FileResult(error, size, name or UNKNOWN, orientation if self._pass_through else 1, unwanted, damage)
 
     def _look_at_jpeg(self, stream: BinaryIO, head: bytes, size: int) -> Tuple[bytes, int]:
         """Check a JPEG; gives what was read of it, and its orientation.

@@ -31,8 +31,8 @@ class Finding:
         Errors: ``'line'`` (no entry), ``'duplicate'`` (its index was there before), ``'missing'``, ``'unreadable'``, ``'empty'``,
         ``'format'`` (no image, or none that is decoded), ``'damaged'`` (not whole, for one), ``'too large'``, ``'no entry'``,
         ``'root'`` (not one image is there: one finding in the place of all that are ``'missing'``).
-        Warnings: ``'inexact label'``, ``'label width'``, ``'detection'``, ``'rotated'``, ``'damaged inside'`` (it decodes all the
-        same, or is not decoded in packing). Notes: ``'key 0'``, ``'labels'``.
+        Warnings: ``'inexact label'``, ``'label width'``, ``'detection'``, ``'rotated'``, ``'unwanted'`` (a filter leaves it out),
+        ``'damaged inside'`` (it decodes all the same, or is not decoded in packing). Notes: ``'key 0'``, ``'labels'``.
     severity : {'error', 'warning', 'note'}
         An error: packing fails there. A warning: it packs, and what comes out may not be what was meant. A note: good to know.
     message : str

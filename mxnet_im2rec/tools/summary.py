@@ -1,6 +1,6 @@
 # Copyright 2026 the mxnet_im2rec authors
 # SPDX-License-Identifier: Apache-2.0
-"""summarize(): how many records, formats, labels and sizes a .rec holds. Decodes nothing, needs no MXNet."""
+"""summarize(): how many records, formats, labels and sizes a .rec holds. Needs no MXNet, and decodes only for the pixels."""
 
 from __future__ import annotations
 
@@ -9,22 +9,27 @@ import os
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
+from .. import arguments
 from ..errors import RecordFormatError
 from ..images.formats import sniff
 from ..images.sizes import image_size
 from ..labels import detection_classes
+from ..limits import MAX_PIXELS
 from ..lists.classes import names_of_classes
 from ..recordio.paths import DatasetPaths
 from ..recordio.reader import RecordFile
 from ..recordio.record import Record
-from ..text import count
+from ..text import count, first_lines
 from ..values import format_bytes
 from .label_text import label_text, numbered_name
 from .summary_plot import draw_summary, size_text
+
+if TYPE_CHECKING:
+    from .pixel_statistics import PixelTotals
 
 HEADER_ONLY = "header only"
 UNKNOWN = "unknown"
@@ -85,6 +90,14 @@ class Summary:
         The median of the records' sizes; for an even number of records the lower of the two in the middle.
     class_names : mapping of int to str
         The names of the classes by their numbers, where they are known; of those classes too that no image has.
+    mean, std : (float, float, float) or None
+        Of all pixels of all images, the mean and the standard deviation of red, green and blue, from 0 to 1, as
+        ``transforms.Normalize`` takes them after ``ToTensor``. A grey image counts as red, green and blue of the same values;
+        alpha does not count; of 16 bits the high byte counts. None without ``pixels``, or if no image decodes.
+    num_undecoded : int
+        With ``pixels``, how many images do not decode; they do not count in ``mean`` and ``std``.
+    undecoded : tuple of str
+        The first 10 of these images, each with its position, its index and the reason.
     """
 
     rec_path: str
@@ -99,6 +112,10 @@ class Summary:
     median_bytes: int
     largest: RecordSize
     class_names: Mapping[int, str] = field(default_factory=dict, repr=False)
+    mean: Optional[Tuple[float, float, float]] = None
+    std: Optional[Tuple[float, float, float]] = None
+    num_undecoded: int = 0
+    undecoded: Tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def num_images(self) -> int:
@@ -111,6 +128,12 @@ class Summary:
         widths = _widths([row for _, rows in tables for row in rows])
         for title, rows in tables:
             lines += ["", title, *(_line(row, widths) for row in rows)]
+        for name, channels in (("mean", self.mean), ("std", self.std)):
+            if channels is not None:
+                lines += ["", f"{name} of red, green and blue", "  " + ", ".join(f"{channel:.6f}" for channel in channels)]
+        if self.num_undecoded:
+            lines += ["", f"{count(self.num_undecoded, 'image')} not decoded, and not in mean and std"]
+            lines += first_lines(self.undecoded, len(self.undecoded), self.num_undecoded)
         return "\n".join(lines)
 
     def _tables(self) -> List[Tuple[str, List[Sequence[str]]]]:
@@ -161,10 +184,15 @@ def summarize(
     idx_path: Union[None, str, os.PathLike] = None,
     *,
     classes: Union[None, str, os.PathLike, Mapping[str, int]] = None,
+    pixels: bool = False,
+    max_pixels: Optional[int] = MAX_PIXELS,
+    num_workers: Optional[int] = None,
+    progress: Optional[Callable[[int, Optional[int], int], Any]] = None,
 ) -> Summary:
     """Count what a .rec holds.
 
-    Of every record its header is read, and that of its image, which takes about 20 microseconds where the file is in memory.
+    Of every record its header is read, and that of its image, which takes about 20 microseconds where the file is in memory. With
+    ``pixels`` every image is decoded too.
 
     Parameters
     ----------
@@ -175,6 +203,14 @@ def summarize(
     classes : str, os.PathLike or mapping of str to int, optional
         The names of the classes: a table as :func:`make_list` writes it, or a mapping of names to numbers. By default the table
         beside the .rec, ``out.classes.txt``, if it is there.
+    pixels : bool
+        Decode all images, and give the exact mean and standard deviation of each channel.
+    max_pixels : int or None
+        With ``pixels``: an image of more pixels is not decoded, and counts among those that do not decode. None decodes any.
+    num_workers : int, optional
+        With ``pixels``: how many threads decode; by default one for each CPU. 0: the calling thread.
+    progress : callable, optional
+        Receives (records done, records in all, images that do not decode) after every record.
 
     Returns
     -------
@@ -183,6 +219,8 @@ def summarize(
 
     Raises
     ------
+    ValueError, TypeError
+        If an argument is wrong.
     OSError
         If a file cannot be opened.
     RecordFormatError
@@ -194,15 +232,39 @@ def summarize(
     --------
     >>> print(summarize('images_rec.rec'))  # doctest: +SKIP
     >>> summarize('images_rec.rec').plot('images_rec.png')  # doctest: +SKIP
+    >>> summarize('images_rec.rec', pixels=True).mean  # doctest: +SKIP
+    (0.4853, 0.4561, 0.4063)
     """
+    arguments.flag("pixels", pixels)
+    max_pixels = None if max_pixels is None else arguments.whole_number("max_pixels", max_pixels, 1)
+    arguments.progress(progress, may_be_flag=False)
     totals = _Totals()
     names = names_of_classes(classes, DatasetPaths.of_rec(rec_path).classes)
     with RecordFile(rec_path, idx_path) as records:
-        for record in records:
-            totals.add(record)
+        if pixels:
+            _add_with_pixels(totals, records, max_pixels, num_workers, progress)
+        else:
+            for number, record in enumerate(records, 1):
+                totals.add(record)
+                if progress is not None:
+                    progress(number, len(records), 0)
         if not len(records):
             raise RecordFormatError(records.rec_path, 0, "at least one record", "an empty file")
         return totals.summary(records.rec_path, records.num_bytes, names)
+
+
+def _add_with_pixels(
+    totals: _Totals, records: RecordFile, max_pixels: Optional[int], num_workers: Optional[int], progress: Optional[Callable]
+) -> None:
+    from .pixel_statistics import PixelTotals, with_sums  # loads OpenCV
+
+    totals.pixels = PixelTotals()
+    for position, (record, result) in enumerate(with_sums(records, max_pixels, num_workers)):
+        totals.add(record)
+        if result is not None:
+            totals.pixels.add(record, position, result)
+        if progress is not None:
+            progress(position + 1, len(records), totals.pixels.num_undecoded)
 
 
 class _Totals:
@@ -217,6 +279,7 @@ class _Totals:
         self.indices: List[int] = []
         self.record_bytes: List[int] = []
         self.has_image: List[bool] = []
+        self.pixels: Optional[PixelTotals] = None  # which load OpenCV
 
     def add(self, record: Record) -> None:
         content = record.content
@@ -264,6 +327,10 @@ class _Totals:
             median_bytes=int(np.sort(counted)[(len(counted) - 1) // 2]),
             largest=at(int(of_interest[counted.argmax()])),
             class_names=class_names,
+            mean=None if self.pixels is None else self.pixels.mean(),
+            std=None if self.pixels is None else self.pixels.std(),
+            num_undecoded=0 if self.pixels is None else self.pixels.num_undecoded,
+            undecoded=() if self.pixels is None else tuple(self.pixels.undecoded),
         )
 
 

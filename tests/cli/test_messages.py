@@ -31,7 +31,7 @@ ROOMS = sorted(path for path in PACKAGE.rglob("*.py") if "cli" not in path.relat
 FUNCTIONS = [name for name in mxnet_im2rec.__all__ if inspect.isfunction(getattr(mxnet_im2rec, name))]
 ARGUMENTS = {name for function in FUNCTIONS for name in inspect.signature(getattr(mxnet_im2rec, function)).parameters}
 OPTIONS = {param.name for command in wording.all_commands(cli).values() for param in command.params}
-PYTHON_S_OWN = {"progress", "source"}  # the command line has no option for them
+PYTHON_S_OWN = {"lists", "progress", "source"}  # the command line has no option for them
 NOUNS = {"classes, in "}  # strings that begin with a word that is an argument's name as well
 # Rooms that the command line does not come to with arguments of a user's.
 ONLY_OF_PYTHON = [

@@ -10,8 +10,10 @@ import struct
 import time
 import zlib
 
+import cv2
 import numpy as np
 import pytest
+from commands import call
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -177,7 +179,7 @@ def test_what_is_found_in_the_zoo(zoo):
         "empty.jpg": ("empty", "the file is empty"),
         "text.jpg": ("format", "it is no image: no known image format (it starts with "),
         "page.jpg": ("format", "it is no image: XML or HTML data"),
-        "heif.jpg": ("format", "HEIF data"),
+        "heif.jpg": ("too large", "HEIF data: how many pixels it has cannot be known"),
         "cut.jpg": ("damaged", "the JPEG is truncated"),
         "cut large.png": ("damaged", "the PNG is truncated"),
         "missing.jpg": ("missing", "there is no such file, looked for at"),
@@ -538,3 +540,31 @@ def test_a_long_list_takes_little_time(tmp_path, photos):
     assert report.ok
     assert report.num_entries == 20_000
     assert seconds < 4  # 1 s where nothing else runs
+
+
+def test_images_that_filters_leave_out_are_warnings(tmp_path):
+    for name, shape in (("wide.png", (20, 100)), ("small.png", (9, 9)), ("good.png", (20, 40)), ("good.jpg", (20, 40))):
+        assert cv2.imwrite(str(tmp_path / name), np.zeros((*shape, 3), np.uint8))
+    names = ["wide.png", "small.png", "good.png", "good.jpg", "missing.png"]
+    (tmp_path / "all.lst").write_text("".join(f"{index}\t0\t{name}\n" for index, name in enumerate(names)))
+
+    def unwanted(**options):
+        report = check_list(tmp_path / "all.lst", **options)
+        assert report.num_errors == 1 and report.num_warnings == report.counts.get("unwanted", 0)
+        return {finding.path: finding.message for finding in report.findings if finding.kind == "unwanted"}
+
+    assert unwanted() == {}
+    assert unwanted(min_side=10) == {"small.png": "its shorter side has 9 pixels, less than 10"}
+    assert list(unwanted(max_aspect=4.9)) == ["wide.png"] and not unwanted(max_aspect=5)
+    assert unwanted(formats=["png"]) == {"good.jpg": "its format is JPEG"}
+    assert list(unwanted(min_side=10, formats="jpeg")) == ["wide.png", "small.png", "good.png"]
+    with pytest.raises(ValueError, match="max_aspect"):
+        unwanted(max_aspect=0.5)
+
+
+def test_filters_by_the_command(tmp_path):
+    assert cv2.imwrite(str(tmp_path / "a.png"), np.zeros((9, 90, 3), np.uint8))
+    (tmp_path / "a.lst").write_text("0\t0\ta.png\n")
+    shown = call("check", tmp_path / "a.lst", "--min-side", 10, "--max-aspect", 3, "--formats", "jpeg").stdout
+    assert "warning: 'a.png': its format is PNG" in shown
+    assert "its shorter side has 9 pixels, less than 10" in call("check", tmp_path / "a.lst", "--min-side", 10).stdout
