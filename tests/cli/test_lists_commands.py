@@ -145,13 +145,13 @@ def test_check_names_the_line_of_every_error(photos, tmp_path, monkeypatch):
 
 
 def test_check_shows_every_finding(photos, tmp_path):
-    write(tmp_path / "bad.lst", *(f"{index}\t1\tnosuch.png" for index in range(120)))
+    write(tmp_path / "bad.lst", *(f"{index}\t1\tnosuch.png" for index in range(120)), "500\t1\tcamera.png")
     result = call("check", tmp_path / "bad.lst", "--root", photos, code=1)
     assert sum(": error: " in line for line in result.stdout.splitlines()) == 120
 
 
 def test_check_says_how_many_findings_it_does_not_show(photos, tmp_path):
-    write(tmp_path / "bad.lst", *(f"{index}\t1\tnosuch.png" for index in range(1203)))
+    write(tmp_path / "bad.lst", *(f"{index}\t1\tnosuch.png" for index in range(1203)), "5000\t1\tcamera.png")
     assert "... and 203 more" in call("check", tmp_path / "bad.lst", "--root", photos, code=1).stdout
 
 
@@ -204,3 +204,45 @@ def test_list_check_pack_as_a_shell_calls_them(tree):
     out, err = shell("check", "photos.lst", folder=folder, code=1)
     assert "camera.png" in out
     assert err == ""
+
+
+def test_list_by_regular_expressions_and_filters(tree):
+    prefix = tree.parent / "x"
+    out = call("list", tree, prefix, "--label-from", "^cats", "--exts", ".PNG", code=1).stdout
+    assert "\n2 left out:\n  'space/astronaut.png': '^cats' finds no class in its path\n" in out
+    out = call(
+        "list", tree, prefix, "--label-from", "[^/]*(?=/)", "--group-from", "^cats|^space", "--chunks", "2", "--overwrite"
+    ).stdout
+    assert "0 has 60.0% of the images in place of 50.0%" in out
+    assert "1 lacks: space\n" in out
+    small = json.loads(call("list", tree, prefix, "--formats", "png", "--min-side", "2", "--overwrite", "--json").stdout)
+    assert (small["num_images"], small["num_filtered"], small["ok"]) == (4, 1, True)
+    assert small["filtered"] == [["space/rocket.jpg", "its format is JPEG"]]
+    assert "--label-from must be a regular expression" in call("list", tree, prefix, "--label-from", "(", code=2).stderr
+    assert "--formats must be of avif" in call("list", tree, prefix, "--formats", "jpgg", code=2).stderr
+
+
+def test_list_as_json_has_the_counts_of_each_list(tree):
+    args = "--train-ratio", "0.4", "--no-shuffle"
+    found = json.loads(call("list", tree, tree.parent / "x", *args, "--json").stdout)
+    assert found["counts"] == [[2, 0], [0, 3]]
+    assert found["lacking"] == {"train": ["space"], "val": ["cats"]}
+
+
+def test_a_quiet_list_prints_no_class(tree):
+    result = call("list", "-q", tree, tree.parent / "x", "--exts", ".PnG,.JPG")
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["5", str(tree.parent / "x.lst"), "classes,"]
+    assert result.stderr == ""
+
+
+def test_check_asks_about_the_root_where_not_one_image_is_there(tree):
+    folder = tree.parent
+    call("list", tree, folder / "x")
+    result = call("check", folder / "x.lst", "--root", tree, code=1)
+    first = lines_of(folder / "x.lst")[0].split("\t")[2]
+    asked = f"is the root {str(tree)!r} right? With --root {folder} {first!r} is there"
+    found = f"of 5 images not one is there: {first!r} was looked for at {str(tree / first)!r}; {asked}"
+    assert result.stdout.splitlines()[0] == f"{folder / 'x.lst'}:1: error: {found}".replace("x.lst:1:", "x.lst:")
+    assert result.stdout.count("error:") == 1
+    assert "5 entries" in result.stdout and "5 errors" in result.stdout
+    assert call("check", folder / "x.lst").stderr == ""
