@@ -18,9 +18,12 @@ _LOOKED_FOR = 1000  # images, spread over the list
 def is_missing(root: str, path: str) -> bool:
     """Whether there is nothing where an image is looked for."""
     try:
-        return not os.path.lexists(os.path.join(root, path))
-    except ValueError:  # a name that no file can have
+        os.stat(os.path.join(root, path))
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):  # it may not be looked at, or no file can have this name
         return False
+    return False
 
 
 def question_about_root(source: ListSource, path: str) -> Text:

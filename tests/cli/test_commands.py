@@ -348,7 +348,7 @@ def test_an_encoding_that_lacks_letters_is_no_error(photos, tmp_path):
     folder = tmp_path / "写真"
     folder.mkdir()
     (folder / "camera.png").write_bytes((photos / "camera.png").read_bytes())
-    out, _ = shell("list", folder, tmp_path / "x", folder=tmp_path, env={"PYTHONIOENCODING": "ascii"})
+    out, _ = shell("list", folder, folder / "x", folder=tmp_path, env={"PYTHONIOENCODING": "ascii"})
     assert "\\u5199\\u771f" in out
 
 

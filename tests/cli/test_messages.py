@@ -252,8 +252,8 @@ CASES = {  # what Python calls, what one types, and what each of them says, with
         "--exts is empty",
     ),
     "what to pack with": (
-        "make_list('images', 'x')",
-        "list images x",
+        "make_list('images', 'x', relative_to='images')",
+        "list images x --relative-to images",
         "pack with this as root",
         "pack with this as --root",
     ),

@@ -19,7 +19,10 @@ ERRORS = {
     "ListLineError": (errors.ListLineError("m", 7, "a.jpg"), {"index": 7, "path": "a.jpg"}),
     "ImageError": (errors.ImageError("m"), {}),
     "TransformResultError": (errors.TransformResultError("m"), {}),
-    "ErrorLimitExceeded": (errors.ErrorLimitExceeded([FAILURE, FAILURE], 1), {"failures": (FAILURE, FAILURE), "error_limit": 1}),
+    "ErrorLimitExceeded": (
+        errors.ErrorLimitExceeded([FAILURE, FAILURE], 1),
+        {"failures": (FAILURE, FAILURE), "error_limit": 1, "question": ""},
+    ),
     "EmptyDatasetError": (errors.EmptyDatasetError("m", [FAILURE]), {"failures": (FAILURE,)}),
     "WorkerDiedError": (errors.WorkerDiedError("m", ["a.jpg", "b.jpg"], -9), {"paths": ("a.jpg", "b.jpg"), "exitcode": -9}),
     "AnnotationError": (errors.AnnotationError("m"), {}),
