@@ -144,8 +144,8 @@ def check(list_file: Tuple[str, ...], root: Optional[str], duplicates: bool, **o
     \b
     Examples:
       im2rec check photos.lst
-      im2rec check train.lst --root photos --decode --min-side 224 --formats jpeg,png
-      im2rec check train.lst val.lst test.lst --root photos --duplicates
+      im2rec check train.lst --decode --min-side 224 --formats jpeg,png
+      im2rec check train.lst val.lst test.lst --duplicates
     """
     from ..lists.check import check_list
     from ..lists.duplicates import find_duplicates

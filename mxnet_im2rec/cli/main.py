@@ -28,8 +28,8 @@ def cli() -> None:
     \b
     A session:
       im2rec list photos photos                           photos.lst, from folders that are classes
-      im2rec check photos.lst --root photos               is every image there, and whole?
-      im2rec pack photos.lst photos_rec --root photos --resize 224
+      im2rec check photos.lst                             is every image there, and whole?
+      im2rec pack photos.lst photos_rec --resize 224
       im2rec view photos_rec.rec photos_rec.png           a look at what was packed
 
     `im2rec COMMAND --help` says everything about a command.

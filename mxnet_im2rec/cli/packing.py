@@ -128,11 +128,11 @@ def pack(
 
     \b
     Examples:
-      im2rec pack photos.lst photos_rec --root photos --short-edge 256
-      im2rec pack train.lst val.lst packed/ --root photos --resize 224 --workers 8
-      im2rec pack photos.lst photos_rec --root photos --transforms my_transforms.py:train
-      im2rec pack photos.lst photos_rec --root photos --pass-through --error-limit none
-      im2rec pack photos.lst rest --root photos --pass-through --only photos_rec.failures.tsv
+      im2rec pack photos.lst photos_rec --short-edge 256
+      im2rec pack train.lst val.lst packed/ --resize 224 --workers 8
+      im2rec pack photos.lst photos_rec --transforms my_transforms.py:train
+      im2rec pack photos.lst photos_rec --pass-through --error-limit none
+      im2rec pack photos.lst rest --pass-through --only photos_rec.failures.tsv
     """
     if options["pass_through"] and transforms:
         raise click.UsageError("--pass-through stores the files as they are: leave the transforms out, or --pass-through.")

@@ -36,7 +36,8 @@ _idx = click.option("--idx", "idx_path", type=INPUT, help="The .idx; by default 
 @click.command(short_help="Prove that a dataset is sound.")
 @_rec
 @click.argument("list_file", metavar="[LIST]", required=False, type=INPUT)
-@click.option("--root", type=FOLDER, help="The folder of the list's images: compare with them too.")
+@click.option("--sources", is_flag=True, help="Compare with the images of LIST too; --root and the transforms do that as well.")
+@click.option("--root", type=FOLDER, help="The folder of the list's images, by default the list's own: compare with them too.")
 @_idx
 @click.option(
     "--pixels",
@@ -63,20 +64,20 @@ _idx = click.option("--idx", "idx_path", type=INPUT, help="The .idx; by default 
 def verify(rec_path: str, list_file: Optional[str], transforms: TransformOptions, **options: Any) -> int:
     """Prove that REC is sound: its bytes, its .idx, and what MXNet's ImageRecordIter makes of it.
 
-    With LIST, every entry must be there, in order, with its labels. With --root, the images are decoded and transformed again
-    and compared: give the same --resize, --transforms, --seed, ... as for packing. The exit code is 1 if there is any problem.
+    With LIST, every entry must be there, in order, with its labels. With --sources, the images are decoded and transformed
+    again and compared: give the same --resize, --transforms, --seed, ... as for packing. The exit code is 1 if there is any problem.
     Where MXNet is not installed ImageRecordIter is left out, and a note says so.
 
     \b
     Examples:
       im2rec verify photos_rec.rec
-      im2rec verify photos_rec.rec photos.lst --root photos --short-edge 256
+      im2rec verify photos_rec.rec photos.lst --short-edge 256
       im2rec verify photos_rec.rec --pixels sample --json
     """
     if options["root"] is not None and list_file is None:
         raise click.UsageError("--root is the folder of the list's images: give LIST too.")
-    if transforms and options["root"] is None:
-        raise click.UsageError("the transforms are for comparing with the images: give --root too, or leave them out.")
+    if (transforms or options["sources"]) and list_file is None:
+        raise click.UsageError("the images of a list are compared here: give LIST too.")
     from ..verification.verify import verify as verify_dataset
 
     with at_work(rec_path, "images decoded and read") as progress:

@@ -47,12 +47,13 @@ def verify(
     max_pixels: Optional[int] = MAX_PIXELS,
     progress: Progress = None,
     decode: Optional[Callable] = None,
+    sources: bool = False,
 ) -> VerifyReport:
     """Prove that a dataset is sound, and report all that is wrong with it.
 
     1. The structure of the .rec and of the .idx, and the ids that InsightFace's header records name.
     2. The list, if there is one: every entry once, in order, with its labels.
-    3. The sources, if their folder is given: what they and the transformations give now must be what is stored.
+    3. The sources, if ``sources`` says so: what they and the transformations give now must be what is stored.
     4. MXNet's ImageRecordIter: every record, every label, and the pixels, which must be those that OpenCV decodes from the stored
        bytes.
 
@@ -70,8 +71,7 @@ def verify(
         that is no entry or repeats an index, although im2rec(..., error_limit=None) leaves them out on purpose; its report lists
         them.
     root : str or os.PathLike, optional
-        The folder that the list's paths are relative to. Without it the sources are not looked at, unless the list knows where
-        its images are, as one of :func:`mxnet_im2rec.from_arrays` or :func:`mxnet_im2rec.from_coco` does.
+        The folder that the list's paths are relative to; by default that of the list file, or the current one for an iterable.
     idx_path : str or os.PathLike, optional
         The .idx; by default the one beside the .rec.
     pixels : {'all', 'sample', 'none'}
@@ -80,6 +80,9 @@ def verify(
     transformations, seed, color, pack_labels, fast_decode, decode
         As they were given to :func:`mxnet_im2rec.im2rec`. All but ``pack_labels`` concern the sources alone; transformations are
         refused without them.
+    sources : bool
+        Compare the stored images with their sources, the images of the list. ``root`` and ``transformations`` do that as well, and
+        so does a list of :func:`mxnet_im2rec.from_arrays`, :func:`mxnet_im2rec.from_coco` or another of these functions.
     min_psnr : float
         In dB: a stored image that is further than this from its source is a problem. Photos stored as JPEGs of quality 10 have 21
         or more, of quality 95 over 34; two different photos have 9 in the median, and seldom 20. Colour noise has only 13 even at
@@ -125,17 +128,18 @@ def verify(
     index = DatasetPaths.of_rec(path).idx if idx_path is None else _file("idx_path", idx_path)
     root = None if root is None else arguments.folder("root", _path("root", root))
     source = None if list_file is None else open_list(list_file, root)
-    if isinstance(list_file, ListSource):
-        root = list_file.root
     if not isinstance(pixels, str) or pixels not in ("all", "sample", "none"):
         raise ArgumentValueError("pixels", "must be 'all', 'sample' or 'none'", pixels)
     if transformations is not None and not callable(transformations):
         raise ArgumentTypeError("transformations", "must be callable, as for packing", transformations)
     if root is not None and list_file is None:
         raise ArgumentValueError("root", "is the folder of the list's images", help=Text("give ", Argument("list_file"), " too"))
-    if transformations is not None and root is None:
-        help = Text("give ", Argument("list_file"), " and ", Argument("root"), " too")
-        raise ArgumentValueError("transformations", "are run on the sources, to compare", help=help)
+    sources = arguments.flag("sources", sources)
+    for name, is_given in (("transformations", transformations is not None), ("sources", sources)):
+        if is_given and source is None:
+            raise ArgumentValueError(name, "concerns the images of the list", help=Text("give ", Argument("list_file"), " too"))
+    if source is not None and (sources or transformations is not None or isinstance(list_file, ListSource)):
+        root = source.root
     seed = arguments.whole_number("seed", seed)
     color = arguments.color(color)
     pack_labels, fast_decode = arguments.flag("pack_labels", pack_labels), arguments.flag("fast_decode", fast_decode)
