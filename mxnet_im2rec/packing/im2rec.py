@@ -309,8 +309,10 @@ class _Packing:
             num_resumed = resume_run(run, writer, entries)
             run.pack(writer, entries, show_progress)
         if not writer.num_records:
-            why = _why_empty(self._source, run.failures, self._failed_before, run.missing.question())
-            raise EmptyDatasetError(why, run.failures)
+            question = run.missing.question()
+            if not question:
+                run.missing.close()
+            raise EmptyDatasetError(_why_empty(self._source, run.failures, self._failed_before, question), run.failures)
         if not self._source.is_unchanged():
             writer.forget()
             raise ListChangedError(f"{self._source.path!r} changed while it was read; nothing was written. Run it again")

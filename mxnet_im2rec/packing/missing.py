@@ -47,9 +47,11 @@ class MissingImages:
         self._num_missing += 1
 
     def log(self, failure: Failure) -> None:
-        self._held.append(failure)
-        if not self._is_open:
-            self.close()
+        """Log a failure that was seen: now, or when it is known that not all images are missing."""
+        if self._is_open and failure.stage != "list":
+            self._held.append(failure)
+        else:
+            _log.warning("failed: %s", failure)
 
     def question(self) -> Text:
         """Asks whether the root is right; empty where an image was there, or none was looked for."""

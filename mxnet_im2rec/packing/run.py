@@ -74,7 +74,7 @@ class Run:
         not_secured: List[KeptFailure] = []
         next_checkpoint = self.num_entries + self._checkpoint_entries
         writer.share_writing(self._pool)
-        if self.num_entries:  # of a run before
+        if writer.num_records:  # of a run before
             self.missing.close()
         for entry, result in self.map(entries):
             self.missing.see(result)

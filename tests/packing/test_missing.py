@@ -75,6 +75,29 @@ def test_a_short_list_of_nothing_asks_too(wrong, tmp_path):
         im2rec(wrong(3), tmp_path / "out", root=tmp_path / "photos", error_limit=None, **QUIET)
 
 
+def test_lines_that_are_no_entries_are_logged_and_do_not_count(wrong, tmp_path, caplog):
+    path = wrong(3)
+    path.write_text("what\n" + path.read_text())
+    with pytest.raises(EmptyDatasetError, match=r"all 4 entries of .*; is the root"):
+        im2rec(path, tmp_path / "out", root=tmp_path / "photos", error_limit=None, **QUIET)
+    assert [record.getMessage()[:15] for record in caplog.records] == ["failed: line 1:"]
+    path.write_text("what\nwho\n")
+    with pytest.raises(EmptyDatasetError) as raised:
+        im2rec(path, tmp_path / "out", error_limit=None, **QUIET)
+    assert "right?" not in str(raised.value)
+    caplog.clear()
+    with pytest.raises(EmptyDatasetError):
+        im2rec([ListEntry(0, (1.0,), "/nosuch.jpg")], tmp_path / "out", error_limit=None, **QUIET)
+    assert len(caplog.records) == 1
+
+
+def test_a_run_that_resumes_asks_as_well(wrong, tmp_path):
+    options = {"root": tmp_path / "photos", "error_limit": None, "batch_size": 2, **QUIET}
+    for _ in range(2):
+        with pytest.raises(EmptyDatasetError, match="not one of the first 100 images .*; is the root"):
+            im2rec(wrong(300), tmp_path / "out", resume=True, **options)
+
+
 @pytest.mark.parametrize("limit", [0, 5])
 def test_a_limit_is_as_before_with_the_question(wrong, tmp_path, limit):
     with pytest.raises(ErrorLimitExceeded, match=r"; is the root '.*photos' right\? With root=") as raised:
