@@ -144,7 +144,8 @@ class Problem:
     ----------
     layer : str
         What found it: ``'structure'`` (the .rec's bytes), ``'index'`` (the .idx), ``'list'`` (the list that was packed),
-        ``'reader'`` (MXNet's ImageRecordIter, and the images themselves) or ``'source'`` (the image files that were packed).
+        ``'reader'`` (MXNet's ImageRecordIter, and the images themselves), ``'source'`` (the image files that were packed) or
+        ``'for'`` (the rules of the reader that the dataset is for).
     position : int or None
         The record's position in the .rec, from 0, where it concerns one. Damaged parts of the file are not counted.
     index : int or None
@@ -199,6 +200,8 @@ class PackReport:
         The absolute path of the table of the classes, where the list has their names.
     sources_path : str or None
         The absolute path of the table of the files that the records were made of, where it was asked for.
+    verified_by : tuple of str
+        What the dataset was verified by, such as ``"MXNet's ImageRecordIter"``; empty if that was not asked for.
     """
 
     rec_path: str
@@ -212,6 +215,7 @@ class PackReport:
     damaged: Tuple[DamagedImage, ...] = ()
     classes_path: Optional[str] = None
     sources_path: Optional[str] = None
+    verified_by: Tuple[str, ...] = ()
 
     def __str__(self) -> str:
         rate = (self.num_records - self.num_resumed) / self.seconds if self.seconds > 0 else float("inf")

@@ -159,6 +159,8 @@ def pack(
                 transformations = transforms.make()
             report = im2rec(each, output, transformations, progress=progress, **options)
         code = FAILED if report.failures else code
+        if report.verified_by and verbosity() >= 0:
+            say(f"note: verified {name_of(report.rec_path)}, by its own bytes, {', '.join(report.verified_by)}: no problem")
         reports.append({"list_file": each, **plain(report)})
         collect(str(report), ok=code == OK, reports=reports)
     show_collected()

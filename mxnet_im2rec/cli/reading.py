@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, Optional
+import shlex
+from typing import Any, Dict, List, Optional
 
 import click
 
@@ -30,10 +31,24 @@ from .progress import at_work
 from .transforms_options import TransformOptions, decoder_option, transform_options
 
 _rec = click.argument("rec_path", metavar="REC", type=INPUT)
+_READERS = ["imagerecorditer", "imagedetiter", "arcface", "dali", "rocal", "sagemaker", "gluoncv"]
 _idx = click.option("--idx", "idx_path", type=INPUT, help="The .idx; by default the one beside the .rec.")
 
 
-@click.command(short_help="Prove that a dataset is sound.")
+class _Verify(click.Command):
+    """It knows what a third path is meant to be."""
+
+    def parse_args(self, ctx: click.Context, args: List[str]) -> List[str]:
+        ctx.allow_extra_args = True
+        rest = super().parse_args(ctx, args)
+        if rest:
+            typed = f"--root {shlex.quote(rest[0])}"
+            what = f"{rest[0]!r} is one path too many; the folder of the list's images is an option: {typed}"
+            raise click.UsageError(what, ctx)
+        return rest
+
+
+@click.command(cls=_Verify, short_help="Prove that a dataset is sound.")
 @_rec
 @click.argument("list_file", metavar="[LIST]", required=False, type=INPUT)
 @click.option("--sources", is_flag=True, help="Compare with the images of LIST too; --root and the transforms do that as well.")
@@ -46,6 +61,7 @@ _idx = click.option("--idx", "idx_path", type=INPUT, help="The .idx; by default 
     show_default=True,
     help="Compare the pixels of all records, of a sample of 64, or of none.",
 )
+@click.option("--for", "reader", type=click.Choice(_READERS), help="What is to train from it: find what this reader stumbles on.")
 @transform_options
 @seed_option("For random transforms; as it was packed with.")
 @color_option("; as it was packed with")
@@ -68,9 +84,13 @@ def verify(rec_path: str, list_file: Optional[str], transforms: TransformOptions
     again and compared: give the same --resize, --transforms, --seed, ... as for packing. The exit code is 1 if there is any problem.
     Where MXNet is not installed ImageRecordIter is left out, and a note says so.
 
+    With --for, the rules of the reader that is to train from REC are checked too, such as the one label that arcface_torch
+    needs. The reader itself is not run.
+
     \b
     Examples:
       im2rec verify photos_rec.rec
+      im2rec verify faces/train.rec --for arcface
       im2rec verify photos_rec.rec photos.lst --short-edge 256
       im2rec verify photos_rec.rec --pixels sample --json
     """
@@ -97,9 +117,14 @@ def verify(rec_path: str, list_file: Optional[str], transforms: TransformOptions
 )
 @max_pixels_option("With --pixels: images with more pixels are not decoded; they are named.")
 @workers_option("With --pixels: threads that decode; by default one for each CPU. 0: none.")
+@click.option(
+    "--for", "reader", type=click.Choice(["sagemaker"]), help="Print the hyperparameters for its training, nothing else."
+)
 @json_option
 @verbosity_options
-def info(rec_path: str, idx_path: Optional[str], path: Optional[str], overwrite: bool, **options: Any) -> int:
+def info(
+    rec_path: str, idx_path: Optional[str], path: Optional[str], overwrite: bool, reader: Optional[str], **options: Any
+) -> int:
     """Count what REC holds: records, formats, labels, sizes.
 
     The exit code is 1 if --pixels finds an image that does not decode.
@@ -109,6 +134,7 @@ def info(rec_path: str, idx_path: Optional[str], path: Optional[str], overwrite:
       im2rec info photos_rec.rec
       im2rec info photos_rec.rec --plot photos_rec.png
       im2rec info photos_rec.rec --pixels --json
+      im2rec info photos_rec.rec --for sagemaker
     """
     from ..arguments import refuse_existing
     from ..tools.summary import summarize
@@ -119,7 +145,11 @@ def info(rec_path: str, idx_path: Optional[str], path: Optional[str], overwrite:
         summary = summarize(rec_path, idx_path, progress=progress if options["pixels"] else None, **options)
         if path is not None:
             summary.plot(path)
-    show(summary)
+    if reader is None:
+        show(summary)
+    else:
+        found = summary.hyperparameters()
+        show(found, "\n".join(f"{name}={value}" for name, value in found.items()))
     return FAILED if summary.num_undecoded else OK
 
 

@@ -45,6 +45,9 @@ def _word(name: Name) -> str:
         return _typed_call(name)
     if name.name == "resume" and name.value is not ...:
         return _typed_resume(bool(name.value))
+    context = click.get_current_context()
+    if name == Argument("transformations") and context.params.get("transformations", ...) is None:
+        return _typed_transforms(context.command)
     for _, command in _commands(name.function):
         for param in command.params:
             if param.name == name.name:
@@ -58,6 +61,12 @@ def _typed_resume(value: bool) -> str:
         return "--overwrite in the place of --resume"
     is_overwriting = click.get_current_context().params.get("overwrite")
     return "--resume in the place of --overwrite" if is_overwriting else "--resume"
+
+
+def _typed_transforms(command: click.Command) -> str:
+    """All the options that make transforms, where the one that names them was not given."""
+    names = ("resize", "short_edge", "center_crop", "transformations")
+    return ", ".join(max(param.opts, key=len) for param in command.params if param.name in names)
 
 
 def all_commands(group: click.Group, begin: str = "") -> Dict[str, click.Command]:

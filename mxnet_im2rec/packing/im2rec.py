@@ -9,7 +9,7 @@ import os
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional, Sequence, Tuple, Union
 
 from ..dataset.failures import format_failures, pick, read_failures, write_failures
 from ..dataset.writer import RecordWriter
@@ -264,6 +264,7 @@ class _Packing:
         self._reader: Optional[MXNetReader] = None  # where the dataset is to be verified
         self._failed_before = _failed_before(settings.only, paths)
         self._tables = Tables(source, paths, settings.sidecar)
+        self._verified_by: Tuple[str, ...] = ()
         self._text = {"root": source.root, "list": source.digest, **settings.text(self._failed_before)}
 
     def pack(self, started: float) -> PackReport:
@@ -339,12 +340,16 @@ class _Packing:
         """Verify what was written, under the name that it is to have; what does not verify is of no use to a later run."""
         from ..verification.layers import Task, prove
 
-        task = Task(rec, idx, self._packed_entries(run.failures), num_records=num_records, max_pixels=None)
+        entries = self._packed_entries(run.failures)
+        task = Task(rec, idx, entries, num_records=num_records, max_pixels=None)
         bar = self._settings.progress
         report = prove(task, self._reader, None if bar is None else bar is True, time.monotonic())
         if not report.ok:
             forget()
         replace(report, rec_path=self._paths.rec).raise_for_problems()
+        has_been_read = not any("not read through ImageRecordIter" in note or "was not run" in note for note in report.notes)
+        by = ("the list", "OpenCV, which decoded every image", "MXNet's ImageRecordIter")
+        self._verified_by = tuple(each for each, is_so in zip(by, (entries is not None, True, has_been_read)) if is_so)
         if not is_installed():
             _log.warning("verified, but not through ImageRecordIter: MXNet is not installed")
 
@@ -377,6 +382,7 @@ class _Packing:
             run.damaged,
             self._tables.classes_path,
             self._tables.sources_path,
+            self._verified_by,
         )
 
 

@@ -25,6 +25,7 @@ from ..recordio.reader import RecordFile
 from ..recordio.record import Record
 from ..text import count, first_lines
 from ..values import format_bytes
+from .hyperparameters import sagemaker_hyperparameters
 from .label_text import label_text, numbered_name
 from .summary_plot import draw_summary, size_text
 
@@ -177,6 +178,30 @@ class Summary:
             If the path has no extension, or one that matplotlib does not know.
         """
         draw_summary(self, path)
+
+    def hyperparameters(self) -> Dict[str, Union[int, str]]:
+        """What Amazon SageMaker's Image Classification or Object Detection must be given to train on this dataset.
+
+        Returns
+        -------
+        dict of str to int or str
+            ``num_classes``, the largest class and one; ``num_training_samples``; and ``image_shape``. For classification this is
+            ``'3,height,width'`` of the smallest height and width that there are: on an image that is smaller the training fails.
+            For detection it is 300, or 512 if no image has a smaller side, to which all are resized. For detection there is
+            ``label_width`` too, the most labels that an image has: the validation set must be given the same one. Without
+            ``image_shape`` if no image's header has its size.
+
+        Raises
+        ------
+        Im2RecError
+            If there is no image, or labels are not what these algorithms take: one class an image, or labels for detection.
+
+        Examples
+        --------
+        >>> summarize('images_rec.rec').hyperparameters()  # doctest: +SKIP
+        {'num_classes': 10, 'num_training_samples': 50000, 'image_shape': '3,224,224'}
+        """
+        return sagemaker_hyperparameters(self)
 
 
 def summarize(

@@ -18,6 +18,7 @@ from .collecting import ProblemCollector
 from .index_check import check_index
 from .list_match import match_list
 from .mxnet_reader import MXNetReader
+from .reader_rules import READERS
 from .report import VerifyReport
 from .source_images import SourceCheck, check_sources
 from .structure import check_structure
@@ -39,36 +40,43 @@ class Task(NamedTuple):
     num_workers: int = 0
     num_records: Optional[int] = None
     max_pixels: Optional[int] = MAX_PIXELS
+    reader: Optional[str] = None  # which is to train from the dataset
 
 
-def prove(task: Task, reader: Optional[MXNetReader], progress: Progress, started: float) -> VerifyReport:
-    """Look at every layer. The reader was started before, since it has to load MXNet; without one no pixels are compared."""
+def prove(task: Task, iterator: Optional[MXNetReader], progress: Progress, started: float) -> VerifyReport:
+    """Look at every layer. MXNet's reader was started before, since it has to load MXNet; without it no pixels are compared."""
     path, index = task.rec_path, task.idx_path
     problems = ProblemCollector()
     with ExitStack() as stack:
         buffer = stack.enter_context(FileBuffer(path))
         counter = _Counter()
         # 1. The bytes of the .rec.
-        structure = check_structure(buffer, path, problems)
+        rules_found = ProblemCollector()  # to stand behind those of the .idx
+        rules = None if task.reader is None else READERS[task.reader](path, index, buffer, rules_found)
+        structure = check_structure(buffer, path, problems, None if rules is None else rules.look_at)
         count = len(structure.ids)
         if task.num_records is not None and task.num_records != count:
             problems.add("structure", f"expected {task.num_records:,} records, found {count:,}")
         # 2. The .idx.
         has_sound_index = check_index(index, structure, problems)
-        _note_path(path, index, problems)
+        if rules is None:
+            _note_path(path, index, problems)
+        else:  # what the reader asks for that is to train
+            rules.conclude(structure)
+            problems.extend(rules_found)
         # 3. MXNet's own reader begins; what it finds is reported behind all else.
-        if reader is not None:
+        if iterator is not None:
             layers = ("reader",) if task.check is None else ("source", "reader")
-            reader.progress = lambda done: counter.saw("reader", done)
+            iterator.progress = lambda done: counter.saw("reader", done)
             counter.start(layers, count, stack.enter_context(open_progress(progress, lambda: count, "verify")))
             sample = _SAMPLE if task.pixels == "sample" else None
-            reader.begin(path, index if has_sound_index else None, structure, sample, task.max_pixels)
+            iterator.begin(path, index if has_sound_index else None, structure, sample, task.max_pixels)
         # 4. The list, and the sources of its images.
         if task.entries is None:
             problems.note(Text("not compared with a list, nor with the sources: no ", Argument("list_file"), " was given"))
         else:
             matches = match_list(task.entries, buffer, path, structure, problems)
-            if task.check is None or reader is None:
+            if task.check is None or iterator is None:
                 for _ in matches:
                     pass
                 why = Text(Argument("pixels", "none")) if task.has_root else Text("no ", Argument("root"), " was given")
@@ -78,17 +86,17 @@ def prove(task: Task, reader: Optional[MXNetReader], progress: Progress, started
                 sampled = (match for match in matches if match[1] % step == 0)
 
                 def proceed(num_done: int) -> None:
-                    reader.take()
+                    iterator.take()
                     counter.saw("source", num_done * step)
 
                 found = ProblemCollector()  # to stand behind those of the list, which come when its last entry was read
                 check_sources(task.check, sampled, task.min_psnr, task.num_workers, found, proceed)
                 problems.extend(found)
                 counter.saw("source", count)
-        if reader is None:
+        if iterator is None:
             problems.note(Text("not read through ImageRecordIter, no image was decoded: ", Argument("pixels", "none")))
         else:
-            reader.finish(problems)
+            iterator.finish(problems)
             counter.saw("reader", count)
         return problems.report(path, count, time.monotonic() - started)
 

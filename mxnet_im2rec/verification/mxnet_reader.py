@@ -21,7 +21,8 @@ from contextlib import ExitStack, suppress
 from typing import Any, Callable, Dict, Optional
 
 from .collecting import ProblemCollector
-from .mxnet_reader_process import Launch, Request
+from .mxnet_reader_process import Launch
+from .mxnet_reading import Request
 from .structure import Structure
 
 _PROGRAM = "mxnet_im2rec.verification.mxnet_reader_process"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
-from typing import Dict, Optional, Set, Tuple
+from typing import Callable, Dict, NamedTuple, Optional, Set, Tuple
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from ..text import Call, Text
 from .collecting import ProblemCollector, SimilarProblems
 
 _MOST_PLACES = 20  # damaged places that are reported one by one; more become one line
+_FRAME_HEADER = 8  # bytes: magic, and kind with length
 SALVAGE = Text(Call("salvage"), " saves the whole records")
 
 
@@ -39,9 +40,24 @@ class Structure:
     cut_at: Optional[int]  # where a record begins that does not end before the file does
 
 
-def check_structure(buffer: FileBuffer, path: str, problems: ProblemCollector) -> Structure:
-    """Look at every frame of a .rec, its padding, the header and the number of labels; strange labels become notes."""
-    scan = _Scan(buffer, path, problems)
+class SeenRecord(NamedTuple):
+    """A whole record, as whoever watches :func:`check_structure` sees it."""
+
+    position: int
+    offset: int  # where it begins
+    header: Header
+    has_image: bool
+    is_split: bool  # whether it is in several frames, since its payload holds RecordIO's magic
+
+
+def check_structure(
+    buffer: FileBuffer, path: str, problems: ProblemCollector, watch: Optional[Callable[[SeenRecord], None]] = None
+) -> Structure:
+    """Look at every frame of a .rec, its padding, the header and the number of labels; strange labels become notes.
+
+    ``watch`` receives every whole record, in the order of the file.
+    """
+    scan = _Scan(buffer, path, problems, watch)
     offset = 0
     while offset < len(buffer):
         offset = scan.look_at(offset)
@@ -51,10 +67,13 @@ def check_structure(buffer: FileBuffer, path: str, problems: ProblemCollector) -
 class _Scan:
     """What is found on the way through a .rec, from its first byte to its last."""
 
-    def __init__(self, buffer: FileBuffer, path: str, problems: ProblemCollector) -> None:
+    def __init__(
+        self, buffer: FileBuffer, path: str, problems: ProblemCollector, watch: Optional[Callable[[SeenRecord], None]]
+    ) -> None:
         self._buffer = buffer
         self._path = path
         self._problems = problems
+        self._watch = watch
         self._damage = SimilarProblems(problems, "structure", "places are damaged", _MOST_PLACES)
         self._ids, self._offsets = array("Q"), array("q")
         # Positions of records without an image: with labels behind the header, and without, as nobody writes them on purpose.
@@ -84,6 +103,9 @@ class _Scan:
         except RecordFormatError as error:
             self._is_whole = False
             return self._pass_over(offset, error)
+        if self._watch is not None:
+            is_split = following - offset != _FRAME_HEADER + -(-size // 4) * 4  # each further frame adds 4 bytes or more
+            self._watch(SeenRecord(len(self._ids), offset, header, size > header.size, is_split))
         self._add(offset, header, size)
         return following
 

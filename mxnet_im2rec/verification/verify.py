@@ -22,6 +22,7 @@ from ..recordio.paths import DatasetPaths
 from ..text import Argument, Text
 from .layers import Task, prove
 from .mxnet_reader import MXNetReader
+from .reader_rules import READERS
 from .report import VerifyReport
 from .source_images import SourceCheck
 
@@ -48,6 +49,7 @@ def verify(
     progress: Progress = None,
     decode: Optional[Callable] = None,
     sources: bool = False,
+    reader: Optional[str] = None,
 ) -> VerifyReport:
     """Prove that a dataset is sound, and report all that is wrong with it.
 
@@ -55,7 +57,8 @@ def verify(
     2. The list, if there is one: every entry once, in order, with its labels.
     3. The sources, if ``sources`` says so: what they and the transformations give now must be what is stored.
     4. MXNet's ImageRecordIter: every record, every label, and the pixels, which must be those that OpenCV decodes from the stored
-       bytes.
+       bytes. Of images of different sizes it gives the middle alone. So these are decoded by ``mx.image.imdecode`` too, and whole
+       images are compared: all if there are at most 256, else every second.
 
     Where MXNet is not installed OpenCV alone decodes the images, and a note says so.
 
@@ -81,8 +84,8 @@ def verify(
         As they were given to :func:`mxnet_im2rec.im2rec`. All but ``pack_labels`` concern the sources alone; transformations are
         refused without them.
     sources : bool
-        Compare the stored images with their sources, the images of the list. ``root`` and ``transformations`` do that as well, and
-        so does a list of :func:`mxnet_im2rec.from_arrays`, :func:`mxnet_im2rec.from_coco` or another of these functions.
+        Compare the stored images with their sources, the images of the list. ``root`` and ``transformations`` do that as well,
+        and so does a list of :func:`mxnet_im2rec.from_arrays`, :func:`mxnet_im2rec.from_coco` or another of these functions.
     min_psnr : float
         In dB: a stored image that is further than this from its source is a problem. Photos stored as JPEGs of quality 10 have 21
         or more, of quality 95 over 34; two different photos have 9 in the median, and seldom 20. Colour noise has only 13 even at
@@ -103,6 +106,11 @@ def verify(
         None shows a bar on a terminal or in a notebook, True and False force it; a callable receives (images done, total, 0)
         about once a second, and at the end. An image is done when it was compared with its source, if that was asked for, and
         was read through ImageRecordIter, or decoded where that is left out.
+    reader : {'imagerecorditer', 'imagedetiter', 'arcface', 'dali', 'rocal', 'sagemaker', 'gluoncv'}, optional
+        What is to train from the dataset. What this reader stumbles on is a problem of the layer ``'for'``, though the dataset
+        is sound: such as several labels of the image with index 0 for InsightFace's arcface_torch, which takes them for a header
+        and then reads a few images without a word. What depends on how it is called becomes a note. The reader is not run. By
+        default None: a dataset for any reader.
 
     Returns
     -------
@@ -122,6 +130,7 @@ def verify(
     --------
     >>> from mxnet_im2rec import verify
     >>> verify('images_rec.rec', 'images.lst', root='images').raise_for_problems()  # doctest: +SKIP
+    >>> verify('faces/train.rec', reader='arcface').raise_for_problems()  # doctest: +SKIP
     """
     started = time.monotonic()
     path = _file("rec_path", rec_path)
@@ -152,6 +161,8 @@ def verify(
     timeout = arguments.seconds("timeout", timeout)
     max_pixels = None if max_pixels is None else arguments.whole_number("max_pixels", max_pixels, 1)
     progress = arguments.progress(progress)
+    if reader is not None and (not isinstance(reader, str) or reader not in READERS):
+        raise ArgumentValueError("reader", f"must be one of {', '.join(map(repr, READERS))}", reader)
     check = None
     if source is not None and root is not None and pixels != "none":  # made here, since it looks at the transformations too
         check = SourceCheck(
@@ -168,10 +179,10 @@ def verify(
         )
 
     entries = None if source is None else source.entries(pack_labels)
-    task = Task(path, index, entries, check, root is not None, pixels, min_psnr, num_workers, num_records, max_pixels)
+    task = Task(path, index, entries, check, root is not None, pixels, min_psnr, num_workers, num_records, max_pixels, reader)
     with ExitStack() as stack:
-        reader = None if pixels == "none" else stack.enter_context(MXNetReader(timeout))
-        return prove(task, reader, progress, started)
+        iterator = None if pixels == "none" else stack.enter_context(MXNetReader(timeout))
+        return prove(task, iterator, progress, started)
 
 
 def _path(name: str, value: Any) -> str:

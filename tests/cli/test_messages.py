@@ -327,13 +327,13 @@ CASES = {  # what Python calls, what one types, and what each of them says, with
         "verify('good.rec', 'good.lst', min_psnr=90, root='images', num_workers=0)",
         f"verify good.rec good.lst --min-psnr 90 {AT}",
         "other transformations, seed, color or fast_decode than|min_psnr is too strict",
-        "other --transforms, --seed, --color or --fast-decode than|--min-psnr is too strict",
+        "--center-crop, --transforms, --seed, --color or --fast-decode than|--min-psnr is too strict",
     ),
     "other settings than in packing": (
         "verify('good.rec', 'good.lst', color=0, root='images', num_workers=0)",
         f"verify good.rec good.lst --color 0 {AT}",
         "other transformations or another color",
-        "other --transforms or another --color",
+        "other --resize, --short-edge, --center-crop, --transforms or another --color",
     ),
     "a damaged .rec": (
         "verify('cut.rec', pixels='none')",

@@ -102,6 +102,18 @@ def test_pack_prints_the_report(folder):
     assert sizes("out.rec") == [(512, 512), (427, 640), (300, 451), (400, 600)]
 
 
+def test_pack_says_what_has_verified_the_dataset(folder):
+    result = call("pack", "photos.lst", "out", "--verify", "--short-edge", "100", "--workers", "0")
+    by = "by its own bytes, the list, OpenCV, which decoded every image, MXNet's ImageRecordIter"
+    assert result.stderr == f"note: verified {folder / 'out.rec'}, {by}: no problem\n"
+    assert call("pack", "photos.lst", "out", "--verify", "--short-edge", "100", "--workers", "0", "--resume", "-q").stderr == ""
+    lines = (folder / "photos.lst").read_text("utf-8").splitlines()
+    write(folder / "ragged.lst", *lines, "9\t8\t" + lines[0].partition("\t")[2])  # which ImageRecordIter refuses
+    result = call("pack", "ragged.lst", "ragged", "--verify", "--workers", "0", "--json")
+    assert "ImageRecordIter" not in result.stderr
+    assert json.loads(result.stdout)["reports"][0]["verified_by"] == ["the list", "OpenCV, which decoded every image"]
+
+
 def test_every_option_arrives(folder, monkeypatch):
     seen = {}
 

@@ -67,12 +67,25 @@ def test_verify_exits_1_for_a_problem(mine, photos):
         (["--resize", "64"], "--root"),
         (["--pixels", "some"], "--pixels"),
         (["nosuch.lst"], "nosuch.lst"),
+        ([__file__, "my photos"], "the folder of the list's images is an option: --root 'my photos'"),
         (["--timeout", "0"], "timeout"),
         (["--workers", "-1"], "--workers"),
     ],
 )
 def test_verify_called_wrongly(packed, args, said):
     assert said in call("verify", packed, *args, code=2).stderr
+
+
+def test_verify_names_the_options_of_transforms_that_are_missing(packed, photos):
+    said = call("verify", packed, photos / "images.lst", "--root", photos, "--workers", "0", code=1).stdout
+    assert "other --resize, --short-edge, --center-crop, --transforms or another --color than in packing" in said
+    own = ["--transforms", f"{__file__}:as_it_is"]
+    said = call("verify", packed, photos / "images.lst", "--root", photos, "--workers", "0", *own, code=1).stdout
+    assert "other --transforms or another --color than in packing" in said
+
+
+def as_it_is(image):
+    return image
 
 
 def test_info_as_text_and_as_json(packed):
