@@ -81,8 +81,8 @@ def verify(rec_path: str, list_file: Optional[str], transforms: TransformOptions
     """Prove that REC is sound: its bytes, its .idx, and what MXNet's ImageRecordIter makes of it.
 
     With LIST, every entry must be there, in order, with its labels. With --sources, the images are decoded and transformed
-    again and compared: give the same --resize, --transforms, --seed, ... as for packing. The exit code is 1 if there is any problem.
-    Where MXNet is not installed ImageRecordIter is left out, and a note says so.
+    again and compared: give the same --resize, --transforms, --seed, ... as for packing. The exit code is 1 if there is any
+    problem. Where MXNet is not installed ImageRecordIter is left out, and a note says so.
 
     With --for, the rules of the reader that is to train from REC are checked too, such as the one label that arcface_torch
     needs. The reader itself is not run.

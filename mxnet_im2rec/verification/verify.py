@@ -58,7 +58,7 @@ def verify(
     3. The sources, if ``sources`` says so: what they and the transformations give now must be what is stored.
     4. MXNet's ImageRecordIter: every record, every label, and the pixels, which must be those that OpenCV decodes from the stored
        bytes. Of images of different sizes it gives the middle alone. So these are decoded by ``mx.image.imdecode`` too, and whole
-       images are compared: all if there are at most 256, else every second.
+       images are compared.
 
     Where MXNet is not installed OpenCV alone decodes the images, and a note says so.
 

@@ -13,7 +13,6 @@ from warm import WarmReader
 
 from mxnet_im2rec import verify
 from mxnet_im2rec.images import tiff
-from mxnet_im2rec.verification import mxnet_reading
 from mxnet_im2rec.verification.reader_images import as_stored, decode
 
 LYING_DECODER = """
@@ -83,11 +82,9 @@ def test_images_of_one_size_are_not_decoded_twice(monkeypatch, tmp_path):
     assert report.ok and not any("different sizes" in note for note in report.notes), str(report)
 
 
-def test_of_many_images_every_second_is_compared_whole(tmp_path):
-    number = mxnet_reading._MOST_WHOLE
-    assert f"of {number} all pixels" in note_of(verify(different_sizes(tmp_path, number)))
-    assert f"of {number // 2 + 1} all pixels" in note_of(verify(different_sizes(tmp_path, number + 2)))
-    assert "of 64 all pixels" in note_of(verify(different_sizes(tmp_path, number), pixels="sample"))
+def test_of_many_images_all_are_compared_whole(tmp_path):
+    assert "of 300 all pixels" in note_of(verify(different_sizes(tmp_path, 300)))
+    assert "of 60 all pixels" in note_of(verify(different_sizes(tmp_path, 300), pixels="sample"))
 
 
 def test_a_damaged_image_is_reported_once_and_not_compared_whole(tmp_path):
