@@ -176,9 +176,7 @@ class _ArcFace(ReaderRules):
         self._other_size.report(f"; pack with a transform that gives {self._SIDE} x {self._SIDE}")
         if self._num_several:
             what = f"{count(self._num_several, 'image has', 'images have')} several labels"
-            self.note(
-                f"{what}, on which {self.name} raises TypeError with PyTorch 1.12 and later; the plain layout has one label"
-            )
+            self.note(f"{what}, on which {self.name} raises TypeError with PyTorch 1.12 and later; store one label")
         if self._size is not None and not self._other_size.count and self._size != (self._SIDE, self._SIDE):
             found = f"{self._size[0]} x {self._size[1]}"
             self.note(f"the images have {found} pixels; {self.name}'s own networks take {self._SIDE} x {self._SIDE} alone")

@@ -4,18 +4,32 @@
 
 import json
 
+import cv2
+import numpy as np
 import pytest
 from commands import call
-from test_summary import encoded, write
 
-from mxnet_im2rec import Im2RecError, summarize
+from mxnet_im2rec import Im2RecError, recordio, summarize
+from mxnet_im2rec.recordio.header import pack_header
 
 BOX = [0.1, 0.1, 0.5, 0.5]
 
 
+def encoded(kind, height, width):
+    return cv2.imencode(kind, np.zeros((height, width, 3), np.uint8))[1].tobytes()
+
+
+def write(folder, records):
+    writer = recordio.MXIndexedRecordIO(str(folder / "made.idx"), str(folder / "made.rec"), "w")
+    for index, labels, content in records:
+        writer.write_idx(index, pack_header(index, labels) + content)
+    writer.close()
+    return str(folder / "made.rec")
+
+
 def test_classification(tmp_path):
     path = write(
-        tmp_path, [(0, [1], encoded("JPEG", 30, 20)), (1, [4], encoded("PNG", 10, 50)), (2, [0], encoded("JPEG", 40, 40))]
+        tmp_path, [(0, [1], encoded(".jpg", 30, 20)), (1, [4], encoded(".png", 10, 50)), (2, [0], encoded(".jpg", 40, 40))]
     )
     expected = {"num_classes": 5, "num_training_samples": 3, "image_shape": "3,10,20"}
     assert summarize(path).hyperparameters() == expected
@@ -25,7 +39,7 @@ def test_classification(tmp_path):
 
 @pytest.mark.parametrize(("side", "shape"), [(10, 300), (511, 300), (512, 512)])
 def test_detection(tmp_path, side, shape):
-    image = encoded("JPEG", 600, side)
+    image = encoded(".jpg", 600, side)
     path = write(tmp_path, [(0, [2, 5, 1, *BOX], image), (1, [2, 5, 0, *BOX, 2, *BOX], image)])
     expected = {"num_classes": 3, "num_training_samples": 2, "label_width": 12, "image_shape": shape}
     assert summarize(path).hyperparameters() == expected
