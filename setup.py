@@ -12,7 +12,8 @@ version = re.search(r'^__version__ = "(.+)"$', (here / "mxnet_im2rec" / "__init_
 
 photos = ["scikit-image>=0.19"]  # its wheels carry real photos
 plot = ["matplotlib>=3.5"]
-parquet = ["pyarrow>=12"]
+# Later versions of pyarrow need NumPy 2, which they do not say.
+parquet = ['pyarrow>=12,<22; python_version < "3.13"', 'pyarrow>=12; python_version >= "3.13"']
 frames = ["pandas>=2", "polars>=1"]  # whatever NumPy there is; each Python has versions that fit
 formats = [  # Pillow has AVIF from 11.3 on, which needs Python 3.9
     'pillow>=11.3; python_version >= "3.9"',

@@ -142,7 +142,9 @@ def info(
     pictures = [] if path is None else [path]
     refuse_existing(pictures, overwrite)
     with at_work(rec_path, "records") as progress, saying_what_becomes_of(*pictures):
-        summary = summarize(rec_path, idx_path, progress=progress if options["pixels"] else None, **options)
+        if options["pixels"]:
+            options["progress"] = progress
+        summary = summarize(rec_path, idx_path, **options)
         if path is not None:
             summary.plot(path)
     if reader is None:
@@ -150,7 +152,7 @@ def info(
     else:
         found = summary.hyperparameters()
         show(found, "\n".join(f"{name}={value}" for name, value in found.items()))
-    return FAILED if summary.num_undecoded else OK
+    return FAILED if options["pixels"] and summary.num_undecoded else OK
 
 
 @click.command(short_help="Show some of the images in one picture.")

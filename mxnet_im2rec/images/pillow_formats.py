@@ -25,7 +25,7 @@ _PLUGINS = {  # the places of each format's class; the first that is there decod
     "HEIF": [("pillow_heif", "HeifImageFile")],
 }
 _NEEDED = {"GIF": "Pillow", "AVIF": "Pillow 11.3 or later, or pillow-avif-plugin", "HEIF": "pillow-heif"}
-_ADVICE = "pip install 'mxnet_im2rec[formats]'"
+_ADVICE = "pip install pillow pillow-heif"
 _MOST_BRANDS = 256  # bytes of the box that names the brands of a file
 
 

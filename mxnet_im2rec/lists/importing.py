@@ -266,7 +266,10 @@ class _Read:
 
     def _add(self, entry: ListEntry, group_of: Optional[Dict[int, str]]) -> Optional[Failure]:
         """Take an entry, or leave it out; a Failure if no list can carry it."""
-        why_not = self._wanted.why_not_file(os.path.join(self._source.root, entry.path)) if self._wanted else None
+        try:
+            why_not = self._wanted.why_not_file(os.path.join(self._source.root, entry.path)) if self._wanted else None
+        except OSError as error:
+            return Failure(entry.line, entry.index, entry.path, "read", f"it cannot be read: {error.strerror or error}")
         if why_not is not None:
             self.num_left_out += 1
             self.left_out += [(entry.path, why_not)] if len(self.left_out) < MOST_KEPT else []

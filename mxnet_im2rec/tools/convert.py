@@ -102,9 +102,9 @@ def convert(rec_path: _Path, output_path: _Path, to: str, *, seed: int = 0, over
     ...     for record in records:
     ...         print(record.index, record.labels, record.content)
     0 [4. 6.] b''
-    1 [0. 1.] b'an image'
-    2 [1. 1.] b'an image'
-    3 [1. 1.] b'an image'
+    1 [0.] b'an image'
+    2 [1.] b'an image'
+    3 [1.] b'an image'
     4 [1. 2.] b''
     5 [2. 4.] b''
     >>> with open(os.path.join(folder, 'train.classes.txt')) as lines:

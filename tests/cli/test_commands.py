@@ -309,7 +309,7 @@ def test_every_argument_of_the_function_has_its_option(command):
 
 
 def test_a_bug_is_called_one_and_its_traceback_comes_with_vv(packed, monkeypatch):
-    def break_down(*args):
+    def break_down(*args, **options):
         raise KeyError("inner\x1b")
 
     monkeypatch.setattr("mxnet_im2rec.tools.summary.summarize", break_down)
@@ -402,7 +402,7 @@ def test_quiet_before_and_after_the_command_gives_the_result_alone(packed, args)
 
 @pytest.mark.parametrize(("options", "lines"), [([], ["warning: two"]), (["-v"], ["info: one", "warning: two"]), (["-q"], [])])
 def test_what_the_library_logs(packed, monkeypatch, options, lines):
-    def log_and_give(*args):
+    def log_and_give(*args, **options):
         logging.getLogger("mxnet_im2rec").info("one")
         logging.getLogger("mxnet_im2rec").warning("two")
         return "three"
@@ -499,7 +499,7 @@ def test_a_signal_that_python_swallows_ends_it_all_the_same(packed, monkeypatch,
             signal.raise_signal(signum)
             time.sleep(0.01)  # here the handler raises, in vain
 
-    def summarize(*args):
+    def summarize(*args, **options):
         Finalized()
         time.sleep(20)
 
@@ -512,7 +512,7 @@ def test_a_signal_that_python_swallows_ends_it_all_the_same(packed, monkeypatch,
 
 
 def test_a_signal_that_becomes_another_error_is_still_one(packed, monkeypatch, capsys):
-    def summarize(*args):
+    def summarize(*args, **options):
         try:
             signal.raise_signal(signal.SIGINT)
             time.sleep(20)

@@ -111,8 +111,8 @@ def test_import_of_boxes(boxes, name):
     assert [float(each) for each in line.split("\t")[6:10]] == pytest.approx([0.2, 0.25, 0.6, 0.75])
     assert line.split("\t")[10] == f"{images}/a.jpg"
     assert f"{label}\tdog" in lines_of(boxes / "x_classes.txt")
-    assert "1 image with 1 object of " in result.stdout
-    assert "1 image has no object and is left out" in result.stdout
+    assert "1 image with 1 object, 0 of them clipped" in result.stdout
+    assert "1 image without objects" in result.stdout
     assert f"{label}  dog  1\n" in result.stdout
     assert call("check", "x.lst").stdout.count("error:") == 0
     call("pack", "x.lst", "x", "--workers", "0", "-q")
@@ -133,8 +133,9 @@ def test_import_voc_whose_pixels_count_from_1(boxes):
 
 def test_an_option_of_boxes_is_named_as_one_types_it(boxes):
     said = call("import", "coco", "annotations/instances_val.json", "x", "--empty", "error", code=1).stdout
-    assert "--empty skip leaves such images out" in said
+    assert "--empty skip leaves it out" in said
     (boxes / "labels").rename(boxes / "texts")
+    (boxes / "images").rename(boxes / "pictures")
     assert "--images" in call("import", "yolo", "texts", "y", "--names", "names.txt", code=2).stderr
     assert "--names" in call("import", "yolo", "texts", "y", code=2).stderr
 

@@ -32,7 +32,7 @@ FUNCTIONS = [name for name in mxnet_im2rec.__all__ if inspect.isfunction(getattr
 ARGUMENTS = {name for function in FUNCTIONS for name in inspect.signature(getattr(mxnet_im2rec, function)).parameters}
 OPTIONS = {param.name for command in wording.all_commands(cli).values() for param in command.params}
 PYTHON_S_OWN = {"lists", "progress", "source"}  # the command line has no option for them
-NOUNS = {"classes, in "}  # strings that begin with a word that is an argument's name as well
+NOUNS = {"classes, in ", "image is left out:"}  # strings that begin with a word that is an argument's name as well
 # Rooms that the command line does not come to with arguments of a user's.
 ONLY_OF_PYTHON = [
     "dataset/indexed_writer.py",

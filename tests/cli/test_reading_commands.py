@@ -64,7 +64,8 @@ def test_verify_exits_1_for_a_problem(mine, photos):
     ("args", "said"),
     [
         (["--root", "."], "LIST"),
-        (["--resize", "64"], "--root"),
+        (["--resize", "64"], "LIST"),
+        (["--sources"], "LIST"),
         (["--pixels", "some"], "--pixels"),
         (["nosuch.lst"], "nosuch.lst"),
         ([__file__, "my photos"], "the folder of the list's images is an option: --root 'my photos'"),
@@ -241,7 +242,7 @@ def test_names_go_from_the_folders_through_every_command(photos, tmp_path, monke
         (tmp_path / "photos" / name).parent.mkdir(parents=True)
         cv2.imwrite(str(tmp_path / "photos" / name), cv2.imread(str(photos / source)))
     call("list", "photos", "photos")
-    found = json.loads(call("pack", "photos.lst", "out", "--root", "photos", "--sidecar", "--pass-through", "--json").stdout)
+    found = json.loads(call("pack", "photos.lst", "out", "--sidecar", "--pass-through", "--json").stdout)
     (report,) = found["reports"]
     assert report["classes_path"] == str(tmp_path / "out.classes.txt")
     assert report["sources_path"] == str(tmp_path / "out.sources.tsv")
@@ -253,7 +254,7 @@ def test_names_go_from_the_folders_through_every_command(photos, tmp_path, monke
         call("view", "out.rec", name, *more)
     assert (tmp_path / "a.png").read_bytes() != (tmp_path / "b.png").read_bytes()
     call("extract", "out.rec", "files")
-    assert (tmp_path / "files" / "cats" / "tom.jpg").is_file()
+    assert (tmp_path / "files" / "photos" / "cats" / "tom.jpg").is_file()
     call("extract", "out.rec", "by_label", "--by-label", "--classes", "others.txt")
     assert {path.name for path in (tmp_path / "by_label").iterdir()} == {"tigers", "wolves", "images.lst"}
     wrong = call("extract", "out.rec", "again", "--by-label", "--sources", "out.sources.tsv", code=2).stderr

@@ -155,17 +155,19 @@ def test_images_that_are_not_wanted_are_left_out_and_counted(tmp_path):
 
     def left(**options):
         report = import_list(from_table(table), tmp_path / "x", overwrite=True, **options)
-        assert report.num_left_out == len(report.left_out) and report.num_failures == 1
+        assert report.num_left_out == len(report.left_out)
+        failed = {failure.path for failure in report.failures}  # a file that is not there is only noticed if it is opened
+        assert failed == ({None, "gone.jpg"} if options else {None}) or failed == ({"", "gone.jpg"} if options else {""})
         return dict(report.left_out), str(report)
 
     found, text = left(min_side=15)
     assert found["small.jpg"] == "its shorter side has 10 pixels, less than 15"
-    assert set(found) == {"small.jpg", "gone.jpg"}
-    assert "2 images are left out:\n  'small.jpg': its shorter side" in text
-    assert set(left(max_aspect=3)[0]) == {"wide.png", "gone.jpg"}
-    assert set(left(formats="jpeg")[0]) == {"wide.png", "gone.jpg"}
+    assert set(found) == {"small.jpg"}
+    assert "1 image is left out:\n  'small.jpg': its shorter side" in text
+    assert set(left(max_aspect=3)[0]) == {"wide.png"}
+    assert set(left(formats="jpeg")[0]) == {"wide.png"}
     assert left()[0] == {}
-    with pytest.raises(EmptyDatasetError, match="the only entry that is wanted failed"):
+    with pytest.raises(EmptyDatasetError, match="all 2 entries that are wanted failed"):
         left(min_side=1000)
     write(table, "path,label", "wide.png,1")
     with pytest.raises(

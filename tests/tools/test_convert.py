@@ -91,11 +91,11 @@ def test_the_records_of_the_layout(tmp_path):
         assert records.keys.tolist() == list(range(9))
     assert found == [
         (0, 2, [6, 9], b""),
-        (1, 2, [0, 1], b"image 1"),
-        (2, 2, [0, 1], b"image 4"),
-        (3, 2, [1, 1], b"image 0"),
-        (4, 2, [1, 1], b"image 2"),
-        (5, 2, [2, 1], b"image 3"),
+        (1, 0, [0], b"image 1"),
+        (2, 0, [0], b"image 4"),
+        (3, 0, [1], b"image 0"),
+        (4, 0, [1], b"image 2"),
+        (5, 0, [2], b"image 3"),
         (6, 2, [1, 3], b""),
         (7, 2, [3, 5], b""),
         (8, 2, [5, 6], b""),
@@ -147,7 +147,7 @@ def test_the_records_of_persons_are_where_record_0_says(tmp_path, reading):
         person, nothing = reading.unpack(file.read_idx(key))
         assert nothing == b"" and person.flag == 2
         faces = [reading.unpack(file.read_idx(each)) for each in range(int(person.label[0]), int(person.label[1]))]
-        assert {face.label[0] for face, _ in faces} == {number}
+        assert {float(face.label) for face, _ in faces} == {number}
         images.append([image for _, image in faces])
     assert images == [[b"image 1", b"image 3", b"image 4"], [b"image 5"], [b"image 0", b"image 2"]]
     assert (tmp_path / "property").read_text().split(",")[0] == "3"

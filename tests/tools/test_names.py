@@ -53,7 +53,7 @@ def tree(tmp_path, photos):
 
 
 def pack(folder, output="out", **options):
-    return im2rec(folder / "photos.lst", folder / output, root=folder / "photos", pass_through=True, **options)
+    return im2rec(folder / "photos.lst", folder / output, pass_through=True, **options)
 
 
 def test_info_has_the_names(tree):
@@ -139,7 +139,7 @@ def test_no_two_classes_have_one_folder():
 def test_extract_gives_the_files_their_old_names(tree):
     first = pack(tree, sidecar=True)
     report = extract(first.rec_path, tree / "files")
-    assert sorted(names_of(report)) == ["cats/big/tiger.JPEG", "cats/tom.jpg", "dogs/rex.jpg"]
+    assert sorted(names_of(report)) == ["photos/cats/big/tiger.JPEG", "photos/cats/tom.jpg", "photos/dogs/rex.jpg"]
     assert (report.num_named, report.num_renamed) == (3, 0)
     again = im2rec(report.list_path, tree / "again", pass_through=True, sidecar=True)
     assert dataset_bytes(again) == dataset_bytes(first)

@@ -204,7 +204,13 @@ def test_the_progress_of_a_slow_machine_does_not_count(done, line, unit, monkeyp
 
 
 def test_there_are_tutorials():
-    assert [path.name for path in TUTORIALS] == ["command_line.md", "faces.md", "im2rec.md", "other_sources.md", "verify_and_inspect.md"]
+    assert [path.name for path in TUTORIALS] == [
+        "command_line.md",
+        "faces.md",
+        "im2rec.md",
+        "other_sources.md",
+        "verify_and_inspect.md",
+    ]
 
 
 @pytest.mark.needs_mxnet

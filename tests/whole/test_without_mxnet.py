@@ -86,10 +86,10 @@ def test_no_other_command_loads_mxnet(tmp_path, telling, images):
     shutil.copytree(str(images), str(tmp_path / "photos" / "class"))
     for line in [
         "list photos made",
-        "check made.lst --root photos --decode",
-        "pack made.lst a --root photos --pass-through",
-        "pack made.lst b --root photos --resize 50 --workers 0",
-        "pack made.lst b --root photos --resize 50 --resume",
+        "check made.lst --decode",
+        "pack made.lst a --pass-through",
+        "pack made.lst b --resize 50 --workers 0",
+        "pack made.lst b --resize 50 --resume",
         "merge b.rec c",
         "info c.rec",
         "view b.rec sheet.png",
