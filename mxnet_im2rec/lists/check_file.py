@@ -90,7 +90,8 @@ class FileCheck:
             if self._pass_through:
                 why = Text("pixels have no file whose bytes could be stored; leave out ", Argument("pass_through", True))
                 return FileResult(("format", why), size, PIXELS)
-            return FileResult(None, size, PIXELS)
+            unwanted = self._wanted.why_not_pixels(*entry.image.shape[:2]) if self._wanted else None
+            return FileResult(None, size, PIXELS, unwanted=unwanted)
         if callable(self._decode):
             return self._look_through(self._decode, entry.image, len(entry.image))
         return self._look(io.BytesIO(entry.image), None, len(entry.image), entry)

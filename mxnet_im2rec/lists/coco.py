@@ -13,6 +13,8 @@ from ..errors import AnnotationError
 from .detection import Annotated, Box, DetectionSource, PathLike, classes_of, folder_of_images, number_of, sides_of
 from .source import ListSource
 
+_UNUSED = ("segmentation", "area", "license", "coco_url", "flickr_url", "date_captured")
+
 
 def from_coco(
     annotations: PathLike,
@@ -87,12 +89,13 @@ class CocoSource(DetectionSource):
 
 
 def _load(data: bytes, path: str) -> Dict[str, Any]:
-    def without_outlines(found: Dict[str, Any]) -> Dict[str, Any]:
-        found.pop("segmentation", None)  # which would fill most of the memory
+    def without_what_is_unused(found: Dict[str, Any]) -> Dict[str, Any]:
+        for key in _UNUSED:  # which would fill most of the memory
+            found.pop(key, None)
         return found
 
     try:
-        found = json.loads(data, object_hook=without_outlines)
+        found = json.loads(data, object_hook=without_what_is_unused)
     except (ValueError, RecursionError) as error:
         raise AnnotationError(f"{path!r} is no JSON: {error}") from None
     for key in ("images", "annotations", "categories"):

@@ -10,7 +10,7 @@ from typing import FrozenSet, Iterable, Optional, Union
 
 from .. import arguments
 from ..errors import ArgumentTypeError, ArgumentValueError
-from ..images.formats import FORMATS, describe, sniff
+from ..images.formats import FORMATS, Size, describe, sniff
 from ..images.sizes import image_size
 from ..storage.opening import open_without_waiting
 
@@ -72,6 +72,13 @@ class ImageFilter:
         size = image_size(head)
         if size is None:
             return f"its header does not tell its size: {describe(head)}"
+        return self._why_not_size(size)
+
+    def why_not_pixels(self, height: int, width: int) -> Optional[str]:
+        """Why an image is not wanted that is an array already."""
+        return "it is an array, and has no format" if self.formats is not None else self._why_not_size((height, width))
+
+    def _why_not_size(self, size: Size) -> Optional[str]:
         shorter, longer = min(size), max(size)
         if self.min_side is not None and shorter < self.min_side:
             return f"its shorter side has {shorter:,} pixels, less than {self.min_side:,}"

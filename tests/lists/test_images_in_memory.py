@@ -259,3 +259,10 @@ def test_a_decoder_must_give_pixels(tmp_path):
 def test_a_failure_keeps_its_place_among_pairs():
     found = list(from_arrays(np.stack([PICTURE] * 3), [1, float("inf"), 2]).entries())
     assert [type(entry) for entry in found] == [ImageEntry, Failure, ImageEntry]
+
+
+def test_filters_look_at_arrays_too():
+    report = check_list([(0, PICTURE), (1, np.zeros((200, 300), np.uint8))], min_side=100)
+    assert report.ok and report.counts == {"unwanted": 1}
+    assert "its shorter side has 24 pixels" in report.findings[0].message
+    assert check_list([(0, PICTURE)], formats="jpeg").counts == {"unwanted": 1}
