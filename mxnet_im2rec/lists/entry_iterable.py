@@ -50,4 +50,6 @@ def _check_entry(entry: Any, position: int) -> ListEntry:
     if isinstance(entry, tuple) and len(entry) == 2:
         return checked_entry(position - 1, *entry, position, name)
     found = f"entry {position} is {type(entry).__name__}: {entry!r:.200}"
-    raise ArgumentTypeError("list_file", "must be a path, or yield ListEntry or (index, label, image)", help=found)
+    raise ArgumentTypeError(
+        "list_file", "must be a path, or yield ListEntry, (label, image) or (index, label, image)", help=found
+    )

@@ -37,7 +37,7 @@ def open_list(list_file: ListLike, root: Union[None, str, os.PathLike] = None) -
     if isinstance(list_file, ListSource):
         if root is not None and not os.path.samefile(arguments.folder("root", root), list_file.root):
             rule = f"is {os.fspath(root)!r}, and the images of this list are in {list_file.root!r}"
-            raise ArgumentValueError("root", rule, help="leave it out; what made the list knows the folder")
+            raise ArgumentValueError("root", rule, help="leave it out, or give the folder to the function that made the list")
         return list_file
     if isinstance(list_file, (str, os.PathLike)):
         return LstFile(list_file, root)

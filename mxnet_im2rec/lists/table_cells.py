@@ -35,7 +35,7 @@ def text_or_number(cell: Any) -> Union[str, float]:
         return float(text) if NUMBER.fullmatch(text) else text
     if cell is None:
         raise ValueError("is empty")
-    if not isinstance(cell, (numbers.Real, Decimal)) and type(cell).__name__ != "bool_":
+    if not isinstance(cell, (numbers.Real, Decimal)) and not type(cell).__name__.startswith("bool"):
         raise ValueError(f"must be a number or text, not {type(cell).__name__}: {cell!r:.60}")
     try:
         number = float(cell)

@@ -82,7 +82,7 @@ def sums_of(image: np.ndarray) -> ImageSums:
     for start in range(0, len(pixels), _EXACT):
         for channel in range(3):
             part = cv2.calcHist([pixels[start : start + _EXACT]], [channel], None, [256], [0, 256])
-            counts[channel] += part[:, 0].astype(np.int64)
+            counts[channel] += part.reshape(-1).astype(np.int64)  # (256, 1), from OpenCV 5 on (256,)
     levels = np.arange(256)
     sums, squares = counts @ levels, counts @ levels**2  # 255**2 * 2**47 pixels are less than 2**63
     return ImageSums(len(pixels), tuple(map(int, sums)), tuple(map(int, squares)))

@@ -383,6 +383,7 @@ def test_stock_transforms_that_move_boxes_are_refused(name, arguments, tmp_path)
     assert not list(tmp_path.glob("out*"))
 
 
+@pytest.mark.needs_mxnet  # to run a function
 def test_what_does_not_move_boxes_passes(tmp_path):
     source = coco(tmp_path / "data")
     with pytest.raises(ValueError, match="CenterCrop"):

@@ -132,10 +132,11 @@ def test_verify_finds_another_image_and_another_label(make, tmp_path):
         for index, labels, content in found:
             writer.write(index, labels.tolist(), content)
     problems = verify(tmp_path / "other.rec", source, progress=False).problems
-    assert {problem.index for problem in problems} == {3, 4}
+    assert {problem.index for problem in problems} == {3, 4}, problems
 
 
 @every_source
+@pytest.mark.needs_mxnet  # to run a function
 def test_a_run_that_failed_goes_on(make, tmp_path):
     source = make(tmp_path)
     im2rec(source, tmp_path / "whole", num_workers=0, batch_size=4, progress=False)
