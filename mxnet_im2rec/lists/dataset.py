@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import os
+import pickle
 import threading
 import warnings
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional
 
 from ..errors import ArgumentTypeError, LabelPrecisionWarning, ListLineError
 from ..labels import is_inexact
@@ -106,11 +107,13 @@ class ItemReader:
         self._dataset, self._image, self._label = dataset, image, label
         self._lock = threading.Lock()  # nobody knows whether the dataset may be read by two threads
 
-    def __getstate__(self) -> Tuple[Any, str, str]:
-        return self._dataset, self._image, self._label
+    def __getstate__(self) -> bytes:
+        import cloudpickle  # which takes the lambda of a transform_first() along
 
-    def __setstate__(self, state: Tuple[Any, str, str]) -> None:
-        self.__init__(*state)  # type: ignore[misc]
+        return cloudpickle.dumps((self._dataset, self._image, self._label))
+
+    def __setstate__(self, state: bytes) -> None:
+        self.__init__(*pickle.loads(state))  # type: ignore[misc]
 
     def __call__(self, entry: ListEntry) -> ListEntry:
         """The entry with its labels and its image."""

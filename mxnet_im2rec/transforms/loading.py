@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pickle
 import stat
 from typing import Callable, Optional, Tuple, Union
 
@@ -56,6 +57,14 @@ class ImageLoader:
         self._fast_decode = bool(fast_decode)
         self._max_pixels = max_pixels
         self._decode_by = decode
+
+    def __getstate__(self) -> dict:
+        import cloudpickle  # which takes functions along that no module has
+
+        return {**self.__dict__, "_decode_by": cloudpickle.dumps(self._decode_by)}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state, _decode_by=pickle.loads(state["_decode_by"]))
 
     @property
     def has_transformations(self) -> bool:

@@ -266,3 +266,25 @@ def test_filters_look_at_arrays_too():
     assert report.ok and report.counts == {"unwanted": 1}
     assert "its shorter side has 24 pixels" in report.findings[0].message
     assert check_list([(0, PICTURE)], formats="jpeg").counts == {"unwanted": 1}
+
+
+class Brighter:
+    """A dataset with a function that no module has."""
+
+    def __init__(self):
+        self.change = lambda picture: picture // 2 + 100
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, position):
+        return self.change(PICTURE), position
+
+
+def test_functions_that_no_module_has_go_to_workers_that_are_spawned(tmp_path):
+    options = {"num_workers": 1, "mp_context": "spawn", "encoding": ".png", "progress": False}
+    im2rec(from_dataset(Brighter()), tmp_path / "out", **options)
+    im2rec([(0, b"abc")], tmp_path / "decoded", decode=lambda data: GREY, **options)
+    for name, expected in (("out", PICTURE // 2 + 100), ("decoded", np.dstack([GREY] * 3))):
+        with RecordFile(tmp_path / f"{name}.rec") as records:
+            assert np.array_equal(records[0].image(), expected)
