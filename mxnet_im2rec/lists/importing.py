@@ -24,7 +24,7 @@ from .classes import read_classes
 from .dividing import cut, divide_each_label, divide_groups, plan_lists
 from .filters import ImageFilter
 from .lines import format_line
-from .making import _check_ratios, _check_sizes, _write_all, paths_of
+from .making import check_ratios, check_sizes, paths_of, write_all
 from .relative import relative_path
 from .source import ListSource
 
@@ -184,7 +184,7 @@ def import_list(
     started = time.monotonic()
     if not isinstance(source, ListSource):
         raise ArgumentTypeError("source", "must be a source, such as a table that was opened", type(source).__name__)
-    ratios = _check_ratios(train_ratio, test_ratio)
+    ratios = check_ratios(train_ratio, test_ratio)
     seed = arguments.whole_number("seed", seed)
     for name, value in (("shuffle", shuffle), ("stratify", stratify)):
         arguments.flag(name, value)
@@ -200,13 +200,13 @@ def import_list(
     if not source.is_unchanged():
         raise ListChangedError(f"{source.path!r} changed while it was read; nothing was written. Run it again")
     sizes = [size for _, size in plan_lists(len(read.lines), 1, *ratios)]
-    _check_sizes(sizes, outputs, len(read.lines))
+    check_sizes(sizes, outputs, len(read.lines))
     divided = read.divide(sizes, seed, bool(shuffle))
     texts = [(path, (read.lines[position] for position in chosen)) for path, chosen in zip(outputs, divided)]
     classes = sorted((number, name) for name, number in (source.classes or {}).items())
     if classes and not keeps_table:
         texts.append((classes_path, (f"{number}\t{name}\n" for number, name in classes)))
-    _write_all(texts, overwrite)
+    write_all(texts, overwrite)
     return ImportReport(
         lists=tuple((path, len(chosen)) for path, chosen in zip(outputs, divided)),
         by_ratios=tuple(sizes),

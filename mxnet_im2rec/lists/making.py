@@ -143,7 +143,7 @@ def make_list(
     """
     started = time.monotonic()
     extensions = _check_extensions(exts)
-    ratios = _check_ratios(train_ratio, test_ratio)
+    ratios = check_ratios(train_ratio, test_ratio)
     chunks, seed = arguments.whole_number("chunks", chunks, 1), arguments.whole_number("seed", seed)
     for name, value in (("recursive", recursive), ("shuffle", shuffle), ("stratify", stratify)):
         arguments.flag(name, value)
@@ -174,7 +174,7 @@ def make_list(
     shares = None
     if group_pattern is None:
         sizes = [size for _, size in plan_lists(len(tree.names), chunks, *ratios)]
-        _check_sizes(sizes, outputs, len(tree.names))
+        check_sizes(sizes, outputs, len(tree.names))
         divided = _divide(labels_found, sizes, seed_of_order, stratify)
     else:
         shares = tuple(size / _MANY for _, size in plan_lists(_MANY, chunks, *ratios))
@@ -184,7 +184,7 @@ def make_list(
     texts = [(path, _entry_lines(tree, way, labels_found, chosen)) for path, chosen in zip(outputs, divided)]
     if not keeps_table:
         texts.append((classes_path, table_lines(table)))
-    _write_all(texts, overwrite)
+    write_all(texts, overwrite)
     by_number = sorted((number, name) for name, number in table.items())
     counts = [Counter(names[class_of[position]] for position in chosen) for chosen in divided]
     return ListReport(
@@ -208,11 +208,11 @@ def make_list(
 def paths_of(prefix: _Path, chunks: int, train_ratio: float, test_ratio: float) -> List[str]:
     """What :func:`make_list` writes: the lists, and the table of the classes at the end."""
     begin = _check_prefix(prefix)
-    suffixes = [suffix for suffix, _ in plan_lists(0, chunks, *_check_ratios(train_ratio, test_ratio))]
+    suffixes = [suffix for suffix, _ in plan_lists(0, chunks, *check_ratios(train_ratio, test_ratio))]
     return [*(f"{begin}{suffix}.lst" for suffix in suffixes), f"{begin}_classes.txt"]
 
 
-def _check_sizes(sizes: Sequence[int], paths: Sequence[str], num_images: int) -> None:
+def check_sizes(sizes: Sequence[int], paths: Sequence[str], num_images: int) -> None:
     for size, path in zip(sizes, paths):
         if not size:
             found = f"{count(num_images, 'image was', 'images were')} found"
@@ -282,7 +282,7 @@ def _lacking(
     return lacking
 
 
-def _write_all(texts: Sequence[Tuple[str, Iterator[str]]], overwrite: bool) -> None:
+def write_all(texts: Sequence[Tuple[str, Iterator[str]]], overwrite: bool) -> None:
     """Write the files, and put them in place when all are whole; what has come meanwhile stays."""
     try:
         write_whole(texts, ready=lambda: arguments.refuse_existing((path for path, _ in texts), overwrite))
@@ -313,7 +313,7 @@ def _check_extensions(exts: Sequence[str]) -> FrozenSet[str]:
     return frozenset(extensions)
 
 
-def _check_ratios(train_ratio: float, test_ratio: float) -> Tuple[float, float]:
+def check_ratios(train_ratio: float, test_ratio: float) -> Tuple[float, float]:
     """Both as float, with a sum of exactly 1 where only rounding makes it another."""
     for name, ratio in (("train_ratio", train_ratio), ("test_ratio", test_ratio)):
         if isinstance(ratio, bool) or not isinstance(ratio, numbers.Real):

@@ -111,7 +111,7 @@ SOUND = {  # for the readers with an oracle: datasets on which they do not stumb
     "imagedetiter": ([(TWO, IMAGE), (ONE, IMAGE)], 2),
     "imagedetrecorditer": ([(TWO, IMAGE), (ONE, IMAGE)], 2),
     "arcface": ([([3], IMAGE), ([4], IMAGE)], [3, 4]),
-    "arcface, several labels but for key 0": ([([3], IMAGE), ([4, 7], IMAGE)], [3, 4]),
+    "arcface, several labels, one of key 0": ([([3], IMAGE), ([4, 7], IMAGE)], [3, 4]),
     "arcface, a header": ([([3, 4], NONE), ([0, 1], IMAGE), ([0, 1], IMAGE), ([1, 3], NONE)], [0, 0]),
     "gluoncv": ([(TWO, IMAGE), (SIX, IMAGE)], 2),
 }
